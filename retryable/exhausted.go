@@ -1,0 +1,91 @@
+package retryable
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ExhaustedError says that an attempt was doomed and no further one was made:
+// the replays or the time of the [Policy] are used up, replay was disabled, or
+// the context ended during back-off.
+//
+// It is not [ErrRetry] itself, whatever its causes are: a loop around the loop
+// must not multiply the attempts.
+type ExhaustedError struct {
+	// Attempts is the number of attempts made, at least 1.
+	Attempts int
+	// Errs says why each of them was doomed, oldest first, with their marks, so
+	// that [ReasonOf] works on each. Where the context ended during back-off its
+	// cause is the last element.
+	Errs []error
+	// Why says what ended the replays: "replays used up", "out of time",
+	// "replay disabled: ..." or "context ended".
+	Why string
+}
+
+// Error returns the number of attempts, what ended them and the last cause.
+func (e ExhaustedError) Error() string {
+	msg := fmt.Sprintf("gave up after attempt %d", e.Attempts)
+	if e.Why != "" {
+		msg += " (" + e.Why + ")"
+	}
+	if n := len(e.Errs); n > 0 && e.Errs[n-1] != nil {
+		msg += ": " + e.Errs[n-1].Error()
+	}
+	return msg
+}
+
+// Unwrap returns the causes, oldest first, beneath their marks.
+func (e ExhaustedError) Unwrap() []error {
+	causes := make([]error, 0, len(e.Errs))
+	for _, err := range e.Errs {
+		if err = beneath(err); err != nil {
+			causes = append(causes, err)
+		}
+	}
+	return causes
+}
+
+// beneath takes the mark off err. A mark in the middle of a tree cannot be
+// taken out of it; there the tree is hidden behind one that denies being
+// ErrRetry.
+func beneath(err error) error {
+	for {
+		switch m := err.(type) { // only the outermost mark can be peeled off
+		case *Error:
+			if m == ErrRetry || m.Err == nil {
+				return unmarked{err}
+			}
+			err = m.Err
+			continue
+		case Error:
+			if m.Err == nil {
+				return unmarked{err}
+			}
+			err = m.Err
+			continue
+		}
+		break
+	}
+	if errors.Is(err, ErrRetry) {
+		return unmarked{err}
+	}
+	return err
+}
+
+// unmarked is err without its being ErrRetry.
+type unmarked struct{ err error }
+
+func (u unmarked) Error() string { return u.err.Error() }
+
+func (u unmarked) Is(target error) bool {
+	return target != ErrRetry && errors.Is(u.err, target)
+}
+
+func (u unmarked) As(target any) bool {
+	switch target.(type) {
+	case **Error, *Error, *marked:
+		return false
+	}
+	return errors.As(u.err, target)
+}
