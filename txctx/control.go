@@ -1,0 +1,161 @@
+package txctx
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/reprise-go/reprise/retryable"
+)
+
+// Control is one attempt as its adapter sees it: where it learns that the
+// attempt is doomed, and where it reports what dooms it. Its methods may be
+// called from any goroutine.
+type Control struct {
+	run    *run
+	number int
+	prior  []error // why the attempts before were doomed
+	afterL bool    // the attempt before lost its connection
+
+	mu    sync.Mutex
+	over  bool
+	doom  error
+	phase retryable.Phase
+	wish  wish
+	hooks []func(context.Context)
+}
+
+// wish is what the handler asked for at the end of its attempt.
+type wish uint8
+
+const (
+	wishNone wish = iota
+	wishRollback
+	wishCommit
+)
+
+type controlKey struct{}
+
+// controlOf returns the attempt ctx belongs to, nil outside of one.
+func controlOf(ctx context.Context) *Control {
+	c, _ := ctx.Value(controlKey{}).(*Control)
+	return c
+}
+
+// Doomed returns nil while statements may be sent, [ErrAttemptOver] after the
+// attempt has ended, and otherwise the error that doomed the attempt. Adapters
+// ask before every statement and answer what it says.
+func (c *Control) Doomed() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
+		return ErrAttemptOver
+	}
+	return c.doom
+}
+
+// Doom makes err the end of the attempt: nothing is committed, and the attempt
+// is replayed if err is retryable.ErrRetry. The first error stays; an error that
+// wraps it takes its place, for the context it adds. After the end of the
+// attempt, and for a nil error, Doom does nothing.
+func (c *Control) Doom(err error, phase retryable.Phase) {
+	if err == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.over:
+	case c.doom == nil:
+		c.doom, c.phase = err, phase
+	case errors.Is(err, c.doom):
+		c.doom = err
+	}
+}
+
+// Forgive takes back a doom for retryable.LockTimeout: a rollback to a savepoint
+// has undone the statement that met it. Other dooms stay.
+func (c *Control) Forgive() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if retryable.ReasonOf(c.doom) == retryable.LockTimeout {
+		c.doom, c.phase = nil, 0
+	}
+}
+
+// Fence is DisableReplay for adapters: something happened in this attempt that
+// its rollback does not undo.
+func (c *Control) Fence(why string) { c.run.fenceOff(why) }
+
+// ReadOnly reports whether the transaction is to be READ ONLY.
+func (c *Control) ReadOnly() bool { return c.run.o.ReadOnly }
+
+// Number returns the number of the attempt, from 1.
+func (c *Control) Number() int { return c.number }
+
+// AfterLoss reports whether the attempt before lost its connection, so that this
+// one must make sure that its own is alive before it uses it.
+func (c *Control) AfterLoss() bool { return c.afterL }
+
+// Policy returns the policy of the run, with all defaults set.
+func (c *Control) Policy() retryable.Policy { return c.run.policy }
+
+// HookMark returns the mark that DropHooks takes: adapters keep it with a
+// savepoint.
+func (c *Control) HookMark() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.hooks)
+}
+
+// DropHooks drops the AfterCommit functions registered since mark was taken,
+// because the savepoint it was taken at has been rolled back.
+func (c *Control) DropHooks(mark int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if mark < len(c.hooks) {
+		clear(c.hooks[mark:])
+		c.hooks = c.hooks[:mark]
+	}
+}
+
+// Connect calls dial until it succeeds. It gives up with dial's error when that
+// is not an outage, when Policy.ConnectWait has passed, or when ctx ends. An
+// adapter that gets an error back dooms the attempt with it.
+func (c *Control) Connect(ctx context.Context, dial func(context.Context) error) error {
+	wait := c.run.policy.ConnectWait
+	start := time.Now()
+	var pacer *retryable.Pacer
+	for {
+		err := dial(ctx)
+		reason := retryable.ReasonOf(err)
+		if err == nil || !reason.Outage() || ctx.Err() != nil {
+			return err
+		}
+		if pacer == nil {
+			pacer = c.run.policy.Pacer()
+		}
+		pause := pacer.Pause(reason)
+		if pause > wait-time.Since(start) || !sleep(ctx, pause) {
+			return err
+		}
+	}
+}
+
+// end closes the attempt for its handler and adapter and returns what they left.
+func (c *Control) end() (doom error, phase retryable.Phase, w wish) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = true
+	return c.doom, c.phase, c.wish
+}
+
+// takeHooks hands over the AfterCommit functions. Call it after end.
+func (c *Control) takeHooks() []func(context.Context) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	hooks := c.hooks
+	c.hooks = nil
+	return hooks
+}

@@ -1,0 +1,203 @@
+package txctx
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/reprise-go/reprise/retryable"
+)
+
+// Run calls fn in a transaction of db and commits it when fn returns nil. When
+// the attempt is doomed by an error that is retryable.ErrRetry, seen by the
+// adapter in any statement, reported by [Fail], returned by fn or thrown as a
+// panic, fn is called again in a new transaction after a pause, within the
+// limits of o.Retry.
+//
+// Run returns
+//   - nil: committed, or rolled back because fn asked for it with [Rollback];
+//   - the error of fn, or the cause of ctx, unchanged: rolled back;
+//   - *retryable.ExhaustedError: doomed, and no replay was possible; rolled back;
+//   - *[OutcomeUnknownError]: COMMIT was sent and no answer came.
+//
+// fn runs on the calling goroutine. A panic that is not a retry rolls back and
+// goes on with its own value; runtime.Goexit rolls back. COMMIT and ROLLBACK do
+// not run under ctx but under Policy.CommitTimeout; a run whose ctx ends before
+// COMMIT is sent is rolled back.
+//
+// A Run inside a Run on the same db joins the outer attempt: its options are
+// ignored, it neither commits nor replays, and its error is returned after
+// dooming the outer attempt if it is retryable. A Run on another db inside an
+// attempt panics, since its commit would be repeated by a replay of the outer
+// one. Run also panics if db is nil or o.Retry is invalid.
+func Run(ctx context.Context, db DB, o Options, fn func(ctx context.Context) error) error {
+	if c := controlOf(ctx); c != nil && !c.isOver() {
+		return c.join(ctx, db, fn)
+	}
+	return newRun(ctx, db, o, fn).loop()
+}
+
+// run is one call of Run: what its attempts have in common.
+type run struct {
+	ctx    context.Context
+	db     DB
+	o      Options
+	policy retryable.Policy
+	fn     func(context.Context) error
+	log    *slog.Logger
+	start  time.Time
+	once   onceCells
+	errs   []error // why attempts were doomed, oldest first
+
+	mu       sync.Mutex
+	fenceWhy string
+}
+
+func newRun(ctx context.Context, db DB, o Options, fn func(context.Context) error) *run {
+	if db == nil {
+		panic("txctx: Run: db is nil")
+	}
+	if err := o.Retry.Validate(); err != nil {
+		panic("txctx: Run: Options.Retry." + err.Error())
+	}
+	r := &run{ctx: ctx, db: db, o: o, fn: fn, start: time.Now(), log: o.Logger}
+	r.policy = o.Retry.WithDefaults()
+	if r.log == nil {
+		r.log = slog.Default()
+	}
+	return r
+}
+
+// loop makes attempts until one is not to be replayed.
+func (r *run) loop() (err error) {
+	n := 0
+	finished := false
+	defer func() {
+		if !finished { // a panic or Goexit passes through
+			r.finish(n, errLeft, false)
+		}
+	}()
+	var pacer *retryable.Pacer
+	var last verdict
+	for {
+		n++
+		last = r.attempt(n, last)
+		if !last.replay {
+			break
+		}
+		r.keep(last.err)
+		if pacer == nil {
+			pacer = r.policy.Pacer()
+		}
+		pause := pacer.Pause(last.reason)
+		why := r.mayReplay(n, pause)
+		if why == "" {
+			r.emit(Event{Kind: ReplayScheduled, Attempt: n, Reason: last.reason, Phase: last.phase, Err: last.err, Pause: pause})
+			if !sleep(r.ctx, pause) {
+				why = whyContext
+			}
+		}
+		if why != "" {
+			last.err = r.exhausted(n, why)
+			break
+		}
+	}
+	finished = true
+	r.finish(n, last.err, last.outcome == Committed)
+	return last.err
+}
+
+const whyContext = "context ended"
+
+// mayReplay returns why attempt n must be the last, "" if it need not be.
+func (r *run) mayReplay(n int, pause time.Duration) string {
+	switch fence := r.fence(); {
+	case r.ctx.Err() != nil:
+		return whyContext
+	case fence != "":
+		return "replay disabled: " + fence
+	case n >= maxAttempts(r.policy):
+		return "replays used up"
+	case pause > r.policy.RetryFor-time.Since(r.start):
+		return "out of time"
+	}
+	return ""
+}
+
+// exhausted is the result of a run whose attempt n was doomed and is the last.
+func (r *run) exhausted(n int, why string) error {
+	errs := r.errs
+	if why == whyContext {
+		errs = append(errs, context.Cause(r.ctx))
+	}
+	return &retryable.ExhaustedError{Attempts: n, Errs: errs, Why: why}
+}
+
+// mayRepeat reports whether the function may run again although an earlier
+// attempt may have been committed.
+func (r *run) mayRepeat() bool { return r.o.ReadOnly || r.o.Idempotent }
+
+// keepErrs bounds the memory of a run that is replayed for ever.
+const keepErrs = 32
+
+func (r *run) keep(err error) {
+	if len(r.errs) == keepErrs {
+		r.errs = append(r.errs[:keepErrs/2:keepErrs/2], r.errs[keepErrs/2+1:]...)
+	}
+	r.errs = append(r.errs, err)
+}
+
+func (r *run) finish(n int, err error, committed bool) {
+	ev := Event{Kind: RequestFinished, Attempt: n, Err: err, Duration: time.Since(r.start), Protected: true}
+	if committed {
+		ev.Outcome = Committed
+	} else if _, unknown := err.(*OutcomeUnknownError); unknown { //nolint:errorlint // made by Run itself
+		ev.Outcome = Unknown
+	}
+	switch fence := r.fence(); {
+	case fence != "":
+		ev.Protected, ev.Why = false, fence
+	case r.policy.MaxRetries == retryable.NoRetries:
+		ev.Protected, ev.Why = false, "no retries configured"
+	}
+	r.emit(ev)
+}
+
+func (r *run) emit(ev Event) {
+	if r.o.Observe != nil {
+		r.o.Observe(r.ctx, ev)
+	}
+}
+
+func (r *run) fenceOff(why string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fenceWhy == "" {
+		r.fenceWhy = why
+		if why == "" {
+			r.fenceWhy = "no reason given"
+		}
+	}
+}
+
+func (r *run) fence() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.fenceWhy
+}
+
+// sleep waits for d and reports true, or false as soon as ctx ends.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
