@@ -1,0 +1,107 @@
+package middleware
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"os"
+
+	"github.com/reprise-go/reprise/internal/spool"
+	"github.com/reprise-go/reprise/retryable"
+	"github.com/reprise-go/reprise/txctx"
+)
+
+// Config says how requests are treated. The zero value is ready. It is copied by
+// [New].
+type Config struct {
+	// Retry says how often, how long and how patiently requests are replayed.
+	// retryable.Interactive()
+	Retry retryable.Policy
+
+	// MaxBody is how many bytes of a request body are kept for replay. A longer
+	// body is answered with 413: at once where Content-Length says so, otherwise
+	// when the handler reads that far, whatever the handler answers. 32 MiB
+	MaxBody int64
+
+	// MaxResponse is how many bytes of a response body are held until COMMIT. A
+	// longer response fails the request with 500. 32 MiB
+	MaxResponse int64
+
+	// RollbackOn says which answers roll back. They are sent as they are, and
+	// not replayed. status >= 400
+	RollbackOn func(status int) bool
+
+	// ReadOnly says which requests run in READ ONLY transactions, so that the
+	// database refuses what a GET must not do. none; SafeMethods is the one to use
+	ReadOnly func(*http.Request) bool
+
+	// Skip says which requests are passed through untouched, without
+	// transaction, capture or replay: streams, upgrades, health checks. none
+	Skip func(*http.Request) bool
+
+	// OnError answers a failed request. It is called at most once, with the
+	// writer that came from outside and the headers outer middleware has set; no
+	// byte or header of an attempt is in it. Do not send the text of err.
+	// [Problem]: application/problem+json, 503 when exhausted, else 500
+	OnError func(http.ResponseWriter, *http.Request, error)
+
+	// TempDir is the folder for bodies beyond 64 KiB. Files in it have mode 0600
+	// and are unlinked at once where the system allows. os.TempDir()
+	TempDir string
+
+	// Observe is told about every attempt, replay and outcome, on the goroutine
+	// of the request. It must not block. none
+	Observe func(context.Context, txctx.Event)
+
+	// Logger gets one line for every failed request, and what could not be
+	// answered to anybody. slog.Default()
+	Logger *slog.Logger
+
+	_ struct{}
+}
+
+const (
+	defaultMaxBody     = 32 << 20
+	defaultMaxResponse = 32 << 20
+)
+
+// withDefaults fills in the zero fields and panics naming the first field that
+// cannot work.
+func (c Config) withDefaults() Config {
+	if err := c.Retry.Validate(); err != nil {
+		panic("middleware: Config.Retry." + err.Error())
+	}
+	c.Retry = c.Retry.WithDefaults()
+	if c.MaxBody < 0 {
+		panic("middleware: Config.MaxBody is negative")
+	}
+	if c.MaxResponse < 0 {
+		panic("middleware: Config.MaxResponse is negative")
+	}
+	if c.MaxBody == 0 {
+		c.MaxBody = defaultMaxBody
+	}
+	if c.MaxResponse == 0 {
+		c.MaxResponse = defaultMaxResponse
+	}
+	if c.RollbackOn == nil {
+		c.RollbackOn = func(status int) bool { return status >= 400 }
+	}
+	if c.OnError == nil {
+		c.OnError = Problem
+	}
+	if c.TempDir == "" {
+		c.TempDir = os.TempDir()
+	}
+	if err := spool.Check(c.TempDir); err != nil {
+		panic("middleware: Config.TempDir: no file can be written there: " + err.Error())
+	}
+	return c
+}
+
+func (c *Config) logger() *slog.Logger {
+	if c.Logger != nil {
+		return c.Logger
+	}
+	return slog.Default()
+}

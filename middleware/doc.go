@@ -1,0 +1,27 @@
+// Package middleware gives every HTTP request one database transaction and
+// replays the whole request when the database takes that transaction away.
+//
+//	r := chi.NewRouter()
+//	r.Use(middleware.New(pgadapter.New(pool, pgadapter.Config{}), middleware.Config{}))
+//	r.Method("POST", "/transfer", middleware.HandlerFunc(transfer))
+//
+//	func transfer(w http.ResponseWriter, r *http.Request) error {
+//		_, err := pgadapter.Tx(r.Context()).Exec(r.Context(), `update ...`)
+//		if err != nil {
+//			return err // replayed if that can help, else 500
+//		}
+//		fmt.Fprintln(w, "done") // leaves after COMMIT
+//		return nil
+//	}
+//
+// A request goes one way: it is captured as it arrived; [txctx.Run] makes
+// attempts, each with a fresh copy of the request and an empty, sealed response;
+// the one answer is sent after the transaction has been committed or rolled
+// back. An answer with a status of 400 or more rolls back and is sent as it is,
+// see [Config].RollbackOn, [txctx.Commit] and [txctx.Rollback].
+//
+// What a sealed response cannot do: Flush, Hijack and Unwrap. Routes that stream
+// or upgrade belong into [Config].Skip. Multipart temporary files are removed
+// with their attempt, except where inner middleware parses the form on a copy of
+// the request (r.WithContext): net/http itself loses track of those.
+package middleware

@@ -1,0 +1,61 @@
+package middleware
+
+import (
+	"context"
+	"maps"
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+)
+
+// attemptRequest is the request of one attempt: a copy of the request as it
+// arrived, which the handler may change as it likes.
+type attemptRequest struct {
+	*http.Request
+	body *bodyReader  // nil without a body
+	chi  *chi.Context // nil outside a chi router
+
+	ownsForm bool // the multipart form is not outer middleware's
+}
+
+func newAttemptRequest(ctx context.Context, orig *http.Request, body *capture) *attemptRequest {
+	a := &attemptRequest{ownsForm: orig.MultipartForm == nil}
+	if outer := chi.RouteContext(ctx); outer != nil {
+		// A second run under Mount starts from where the first one had got to,
+		// unless it has a route context of its own.
+		a.chi = outer.Clone()
+		ctx = context.WithValue(ctx, chi.RouteCtxKey, a.chi)
+	}
+	a.Request = orig.Clone(ctx)
+	if body != nil {
+		a.body = &bodyReader{c: body}
+		a.Body = a.body
+		if trailer := a.Trailer; trailer != nil {
+			a.body.onEOF = func() { maps.Copy(trailer, orig.Trailer) }
+		}
+	}
+	return a
+}
+
+// copyBack gives outer middleware what routing found out in the last attempt.
+func (a *attemptRequest) copyBack(orig *http.Request) {
+	orig.Pattern = a.Pattern
+	if outer := chi.RouteContext(orig.Context()); outer != nil && a.chi != nil {
+		*outer = *a.chi
+	}
+}
+
+func (a *attemptRequest) seal() {
+	if a.body != nil {
+		a.body.seal()
+	}
+}
+
+// removeFiles removes the temporary files of the multipart form that this
+// attempt parsed.
+func (a *attemptRequest) removeFiles() {
+	if a.ownsForm && a.MultipartForm != nil {
+		_ = a.MultipartForm.RemoveAll()
+		a.ownsForm = false
+	}
+}
