@@ -41,6 +41,9 @@ type response struct {
 	err      error
 }
 
+// sniffLen is how many bytes http.DetectContentType looks at.
+const sniffLen = 512
+
 func newResponse(out http.ResponseWriter, r *http.Request, limit int64, dir string) *response {
 	return &response{
 		out:      out,
@@ -111,14 +114,16 @@ func (w *response) Write(p []byte) (int, error) {
 		w.err = &ResponseTooLargeError{Limit: w.limit}
 		return 0, w.err
 	}
-	if w.head {
-		return len(p), nil
+	keep := p
+	if w.head { // enough for the server to tell the content type, as it does for a bare handler
+		keep = p[:max(0, min(len(p), sniffLen-int(w.body.Len())))]
 	}
-	n, err := w.body.Write(p)
+	n, err := w.body.Write(keep)
 	if err != nil {
 		w.err = err
+		return n, err
 	}
-	return n, err
+	return len(p), nil
 }
 
 // WriteString implements io.StringWriter.

@@ -1,0 +1,299 @@
+package reprise_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/goleak"
+
+	"github.com/reprise-go/reprise/internal/pgserver/pgtest"
+	"github.com/reprise-go/reprise/middleware"
+	"github.com/reprise-go/reprise/pgadapter"
+	"github.com/reprise-go/reprise/txctx"
+)
+
+// TestMain checks, after all tests, that no goroutine and no temporary file is
+// left behind.
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "reprise-root-")
+	if err != nil {
+		panic(err)
+	}
+	tempDir = dir
+	code := pgtest.Main(m)
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	if err := goleak.Find(); err != nil {
+		fmt.Fprintln(os.Stderr, "goroutines left behind:", err)
+		code = max(code, 1)
+	}
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		fmt.Fprintln(os.Stderr, "temporary files left behind:", left)
+		code = max(code, 1)
+	}
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// tempDir is Config.TempDir of every app, so that leaks can be seen.
+var tempDir string
+
+// app is a handler behind the middleware on a real PostgreSQL.
+type app struct {
+	t    *testing.T
+	pool *pgxpool.Pool
+	srv  *httptest.Server
+	logs *lockedBuffer
+
+	mu     sync.Mutex
+	events []txctx.Event
+}
+
+// options vary an app; the zero value is what most tests want.
+type options struct {
+	cfg    middleware.Config
+	pg     pgadapter.Config
+	url    string // of the database; a fresh one if empty
+	pool   func(*pgxpool.Config)
+	router func(mw func(http.Handler) http.Handler, h http.Handler) http.Handler // viaChi if nil
+}
+
+func newApp(t *testing.T, o options, h http.Handler) *app {
+	t.Helper()
+	if o.url == "" {
+		o.url = newDatabase(t)
+	}
+	a := &app{t: t, logs: new(lockedBuffer)}
+	a.pool = pgtest.Pool(t, o.url, o.pool)
+	o.cfg.TempDir = tempDir
+	o.cfg.Logger = slog.New(slog.NewTextHandler(a.logs, nil))
+	observe := o.cfg.Observe
+	o.cfg.Observe = func(ctx context.Context, ev txctx.Event) {
+		a.mu.Lock()
+		a.events = append(a.events, ev)
+		a.mu.Unlock()
+		if observe != nil {
+			observe(ctx, ev)
+		}
+	}
+	if o.router == nil {
+		o.router = viaChi
+	}
+	mw := middleware.New(pgadapter.New(a.pool, o.pg), o.cfg)
+	a.srv = httptest.NewServer(o.router(mw, h))
+	t.Cleanup(func() {
+		a.srv.CloseClientConnections()
+		a.srv.Close()
+		a.checkPoolClean()
+	})
+	return a
+}
+
+// checkPoolClean is rule 21: no connection in use, none in a transaction.
+func (a *app) checkPoolClean() {
+	eventually(a.t, "no connection in use", func() bool { return a.pool.Stat().AcquiredConns() == 0 })
+	for _, c := range a.pool.AcquireAllIdle(context.Background()) {
+		if s := c.Conn().PgConn().TxStatus(); s != 'I' {
+			a.t.Errorf("a pooled connection is in transaction status %c", s)
+		}
+		c.Release()
+	}
+}
+
+var schemas atomic.Int64
+
+// newDatabase returns the URL of a schema of its own on the shared server, which
+// is much cheaper than a database, with the tables the tests write to.
+func newDatabase(t *testing.T) string {
+	t.Helper()
+	name := fmt.Sprintf("test_%d", schemas.Add(1))
+	url := pgtest.Shared(t).URL()
+	exec(t, url, "create schema "+name)
+	url += "&search_path=" + name
+	exec(t, url, schema)
+	return url
+}
+
+// effect has no unique index, so that an effect that took place twice is seen.
+const schema = `
+	create table effect (req text, attempt int);
+	create table counter (id int primary key, n int not null);
+	insert into counter values (1, 0), (2, 0);`
+
+func exec(t *testing.T, url, sql string, args ...any) {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(context.Background(), sql, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// effects returns the attempts whose effects are in the database.
+func (a *app) effects() []int {
+	a.t.Helper()
+	rows, err := a.pool.Query(context.Background(), `select attempt from effect order by attempt`)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	got, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return got
+}
+
+// effect is what a handler writes to be seen by effects.
+func effect(ctx context.Context) error {
+	_, err := pgadapter.Tx(ctx).Exec(ctx, `insert into effect values ('r', $1)`, txctx.AttemptOf(ctx).Number)
+	return err
+}
+
+// answer is what a client got.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// problem returns the fragment of the problem's type, "" if it is none.
+func (a answer) problem() string {
+	var p struct{ Type string }
+	if a.header.Get("Content-Type") != "application/problem+json" || json.Unmarshal([]byte(a.body), &p) != nil {
+		return ""
+	}
+	_, fragment, _ := strings.Cut(p.Type, "#")
+	return fragment
+}
+
+func (a *app) do(method, path, body string) answer {
+	a.t.Helper()
+	got, err := a.try(method, path, body)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return got
+}
+
+func (a *app) try(method, path, body string) (answer, error) {
+	req, err := http.NewRequest(method, a.srv.URL+path, strings.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	resp, err := a.srv.Client().Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	return answer{resp.StatusCode, resp.Header, string(b)}, err
+}
+
+// attempts returns how many attempts have ended so far.
+func (a *app) attempts() int { return len(a.ended()) }
+
+// ended returns the events of ended attempts.
+func (a *app) ended() (out []txctx.Event) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, ev := range a.events {
+		if ev.Kind == txctx.AttemptEnded {
+			out = append(out, ev)
+		}
+	}
+	return out
+}
+
+func viaChi(mw func(http.Handler) http.Handler, h http.Handler) http.Handler {
+	r := chi.NewRouter()
+	r.Use(mw)
+	r.Mount("/api", func() http.Handler {
+		sub := chi.NewRouter()
+		sub.Handle("/things/{id}", h)
+		return sub
+	}())
+	r.Handle("/*", h)
+	return r
+}
+
+func viaServeMux(mw func(http.Handler) http.Handler, h http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/api/things/{id}", h)
+	mux.Handle("/", h)
+	return mw(mux)
+}
+
+// forRouters runs a test behind chi and behind net/http's mux.
+func forRouters(t *testing.T, test func(t *testing.T, router func(func(http.Handler) http.Handler, http.Handler) http.Handler)) {
+	t.Helper()
+	t.Run("chi", func(t *testing.T) { t.Parallel(); test(t, viaChi) })
+	t.Run("ServeMux", func(t *testing.T) { t.Parallel(); test(t, viaServeMux) })
+}
+
+// eventually polls until ok reports true.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for !ok() {
+		if time.Now().After(deadline) {
+			t.Errorf("not within 10 s: %s", what)
+			return
+		}
+		time.Sleep(2 * time.Millisecond) // polling, with a deadline
+	}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func contains(a answer, s string) bool {
+	if strings.Contains(a.body, s) {
+		return true
+	}
+	for _, values := range a.header {
+		if strings.Contains(strings.Join(values, "\n"), s) {
+			return true
+		}
+	}
+	return false
+}
+
+func mustParse(t *testing.T, s string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
