@@ -1,0 +1,7 @@
+//go:build !linux
+
+package pgserver
+
+func (p *process) children() []int { return nil }
+
+func killOrphans([]int) {}
