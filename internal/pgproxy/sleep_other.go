@@ -1,0 +1,11 @@
+//go:build !linux || !(amd64 || arm64)
+
+package pgproxy
+
+import "time"
+
+type precise struct{}
+
+func (precise) wait(d time.Duration) { time.Sleep(d) }
+
+func (precise) close() {}
