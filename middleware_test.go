@@ -76,8 +76,8 @@ func times(n int, s step) []step {
 // TestScripts runs requests whose attempts follow a script, and looks at what the
 // client got and what the database kept.
 //
-// Mutations seen to fail it: ask for 5 attempts instead of 6; do not doom on
-// swallowed errors; commit when RollbackOn says no; classify returned errors.
+// Mutations seen to fail it: make 5 attempts instead of 6; never roll back by
+// status; let all attempts share one header map.
 func TestScripts(t *testing.T) {
 	plain := errors.New("no such luck")
 	noTx := func(http.ResponseWriter, *http.Request) error { return nil }

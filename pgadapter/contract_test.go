@@ -39,6 +39,7 @@ func truncate(t *testing.T, b *bed) {
 // Mutation seen to fail it: do not ask Doomed in lock.
 func TestRule02_ADoomedTransactionRefusesWithoutIO(t *testing.T) {
 	b := newBed(t, pgadapter.Config{})
+	reached := false // a panic in a doomed attempt is discarded with it
 	_, err := b.run(txctx.Options{Retry: retryable.Policy{MaxRetries: retryable.NoRetries}}, func(ctx context.Context, tx pgx.Tx) error {
 		sp, err := tx.Begin(ctx)
 		if err != nil {
@@ -60,8 +61,12 @@ func TestRule02_ADoomedTransactionRefusesWithoutIO(t *testing.T) {
 		if n := b.statements.Load(); n != sent {
 			t.Errorf("%d statements were sent", n-sent)
 		}
+		reached = true
 		return nil
 	})
+	if !reached {
+		t.Error("the handler did not reach its end")
+	}
 	if _, ok := errors.AsType[*retryable.ExhaustedError](err); !ok {
 		t.Errorf("Run: %v", err)
 	}

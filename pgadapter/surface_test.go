@@ -3,6 +3,7 @@ package pgadapter_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -100,6 +101,16 @@ var ways = []struct {
 		})
 		_ = tx.SendBatch(ctx, b).Close()
 	}},
+	{"batch callback that puts its own error in the place of it", func(ctx context.Context, tx pgx.Tx) {
+		b := new(pgx.Batch)
+		b.Queue("select boom('40001')").QueryRow(func(row pgx.Row) error {
+			if row.Scan(new(int)) != nil {
+				return errors.New("not found")
+			}
+			return nil
+		})
+		_ = tx.SendBatch(ctx, b).Close()
+	}},
 	{"CopyFrom", func(ctx context.Context, tx pgx.Tx) {
 		_, _ = tx.CopyFrom(ctx, pgx.Identifier{"tripwire"}, []string{"code"}, pgx.CopyFromRows([][]any{{"40001"}}))
 	}},
@@ -154,24 +165,33 @@ func terminate(ctx context.Context, tx pgx.Tx) {
 // TestRule01_EverySwallowedErrorDooms: whatever way an error came, the attempt is
 // replayed though its handler looked away.
 //
-// Mutations seen to fail it: return pgx's rows, row or batch unwrapped; do not
-// take the callbacks off a batch; do not close what was left open before COMMIT.
+// Mutations seen to fail it: return pgx's rows or batch unwrapped; leave the
+// callbacks to pgx; do not close what was left open before COMMIT.
 func TestRule01_EverySwallowedErrorDooms(t *testing.T) {
 	b := newBed(t, pgadapter.Config{})
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
 			truncate(t, b)
+			reached := false
 			runs, err := b.run(txctx.Options{}, func(ctx context.Context, tx pgx.Tx) error {
 				if err := effect(ctx, tx); err != nil {
 					return err
 				}
 				if txctx.AttemptOf(ctx).Number == 1 {
 					way.meet(ctx, tx)
+					// What is seen only when it is closed is seen at the end.
+					late := strings.Contains(way.name, "never") || strings.Contains(way.name, "left") || strings.Contains(way.name, "through Conn")
+					sent := b.statements.Load()
+					_, err := tx.Exec(ctx, `select 'after'`)
+					if !late && (!errors.Is(err, retryable.ErrRetry) || b.statements.Load() != sent) {
+						t.Errorf("the next statement: %v", err)
+					}
+					reached = true
 				}
 				return nil
 			})
-			if err != nil || runs != 2 {
-				t.Errorf("ran %d times, error %v, want 2 and none", runs, err)
+			if err != nil || runs != 2 || !reached {
+				t.Errorf("ran %d times, error %v, want 2 and none; reached its end: %v", runs, err, reached)
 			}
 			if diff := cmp.Diff([]int{2}, b.effects()); diff != "" {
 				t.Errorf("effects (-want +got):\n%s", diff)
@@ -201,7 +221,8 @@ func TestRule01_TheFirstStatementMayBeTheOne(t *testing.T) {
 // TestRule04_ASwallowedPlainErrorIsNoSuccess: PostgreSQL would answer ROLLBACK to
 // COMMIT; the cause is kept.
 //
-// Mutation seen to fail it: ignore the tag of COMMIT and the transaction status.
+// Mutation seen to fail it: ignore both the tag of COMMIT and the transaction
+// status before it.
 func TestRule04_ASwallowedPlainErrorIsNoSuccess(t *testing.T) {
 	b := newBed(t, pgadapter.Config{})
 	runs, err := b.run(txctx.Options{}, func(ctx context.Context, tx pgx.Tx) error {
