@@ -24,18 +24,20 @@ func (e *BodyError) Unwrap() error { return e.Err }
 // capture keeps what the attempts read of the request's body, so that each can
 // read it from the first byte. What no attempt has read is still in the source.
 type capture struct {
-	mu     sync.Mutex // held while the source is read: readers take turns
-	src    io.Reader
-	max    int64
-	spool  spool.Spool
-	done   error // the end of the source: io.EOF or what it failed with
-	closed atomic.Bool
+	orig *http.Request
+	max  int64
+
+	mu      sync.Mutex // held while the source is read: readers take turns
+	spool   spool.Spool
+	done    error       // the end of the source: io.EOF or what it failed with
+	trailer http.Header // of the request, once done is io.EOF
+	closed  atomic.Bool
 
 	failed atomic.Pointer[error] // why the request fails, for those who cannot wait for mu
 }
 
-func newCapture(src io.Reader, limit int64, dir string) *capture {
-	return &capture{src: src, max: limit, spool: spool.Spool{Dir: dir}}
+func newCapture(orig *http.Request, limit int64, dir string) *capture {
+	return &capture{orig: orig, max: limit, spool: spool.Spool{Dir: dir}}
 }
 
 // fail remembers what readers get from now on, and why the request fails.
@@ -70,10 +72,10 @@ func (c *capture) readAt(p []byte, off int64) (int, error) {
 	}
 	// One byte beyond the limit tells a body that fits from one that does not.
 	room := c.max - off
-	if int64(len(p)) > room+1 {
+	if int64(len(p))-1 > room {
 		p = p[:room+1]
 	}
-	n, err := c.src.Read(p)
+	n, err := c.orig.Body.Read(p)
 	if int64(n) > room {
 		n, err = int(room), &http.MaxBytesError{Limit: c.max}
 	}
@@ -83,7 +85,7 @@ func (c *capture) readAt(p []byte, off int64) (int, error) {
 	}
 	switch {
 	case err == io.EOF: //nolint:errorlint // io.Reader's contract
-		c.done = err
+		c.done, c.trailer = err, c.orig.Trailer.Clone()
 	case err != nil:
 		c.fail(err, &BodyError{Err: err})
 	}
@@ -119,7 +121,7 @@ type bodyReader struct {
 	c     *capture
 	off   int64
 	state atomic.Int32
-	onEOF func() // trailers of the request have arrived
+	onEOF func(trailer http.Header)
 }
 
 const (
@@ -145,7 +147,7 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 	}
 	b.off += int64(n)
 	if err == io.EOF && b.onEOF != nil { //nolint:errorlint // io.Reader's contract
-		b.onEOF()
+		b.onEOF(b.c.trailer)
 		b.onEOF = nil
 	}
 	return n, err

@@ -17,17 +17,22 @@ type HandlerFunc func(http.ResponseWriter, *http.Request) error
 
 // ServeHTTP implements http.Handler.
 func (f HandlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if txctx.AttemptOf(r.Context()).Number > 0 {
+		if err := f(w, r); err != nil {
+			txctx.Fail(r.Context(), err)
+		}
+		return
+	}
+	w, seen := watch(w)
 	err := f(w, r)
 	if err == nil {
 		return
 	}
-	if txctx.AttemptOf(r.Context()).Number > 0 {
-		txctx.Fail(r.Context(), err)
-		return
-	}
 	slog.ErrorContext(r.Context(), "reprise: handler failed outside the middleware",
 		"method", r.Method, "path", r.URL.Path, "error", err)
-	problem(w, http.StatusInternalServerError, slugError, "")
+	if !seen.begun {
+		problem(w, http.StatusInternalServerError, slugError, "")
+	}
 }
 
 // SafeMethods reports whether the request's method is safe in the sense of RFC

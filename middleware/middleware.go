@@ -57,7 +57,7 @@ func (h *handler) serveNested(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
-	ex := &exchange{h: h, w: w, r: r}
+	ex := &exchange{h: h, w: w, r: r, orig: r}
 	defer ex.close() // also when a panic passes through
 	ex.answer(ex.run())
 }
@@ -68,7 +68,8 @@ type exchange struct {
 	h    *handler
 	w    http.ResponseWriter
 	r    *http.Request
-	body *capture // nil without a body
+	body *capture      // nil without a body
+	orig *http.Request // what attempts get copies of
 
 	// Of the attempt under way, or of the last one.
 	req  *attemptRequest
@@ -82,7 +83,8 @@ func (ex *exchange) run() error {
 		return &BodyError{Err: &http.MaxBytesError{Limit: cfg.MaxBody}}
 	}
 	if ex.r.Body != nil && ex.r.Body != http.NoBody {
-		ex.body = newCapture(ex.r.Body, cfg.MaxBody, cfg.TempDir)
+		ex.body = newCapture(ex.r, cfg.MaxBody, cfg.TempDir)
+		ex.orig = arrived(ex.r)
 	}
 	err := txctx.Run(ex.r.Context(), ex.h.db, txctx.Options{
 		Retry:      cfg.Retry,
@@ -101,23 +103,26 @@ func (ex *exchange) run() error {
 // attempt serves the request once, into a response that nobody sees yet.
 func (ex *exchange) attempt(ctx context.Context) error {
 	ex.discard()
-	ex.req = newAttemptRequest(ctx, ex.r, ex.body)
+	ex.req = newAttemptRequest(ctx, ex.orig, ex.body)
 	ex.resp = newResponse(ex.w, ex.r, ex.h.cfg.MaxResponse, ex.h.cfg.TempDir)
-	defer ex.seal() // also when the handler panics: what it left behind is dead
+	defer ex.seal(ctx) // also when the handler panics: what it left behind is dead
 
 	ex.h.next.ServeHTTP(ex.resp, ex.req.Request)
 
 	if err := ex.body.failure(); err != nil {
-		txctx.DisableReplay(ctx, "the request body is not complete")
 		return err
 	}
 	return ex.resp.failure()
 }
 
-// seal ends the attempt for goroutines that kept its body or its response.
-func (ex *exchange) seal() {
+// seal ends the attempt for goroutines that kept its body or its response. No
+// replay can make a broken body whole.
+func (ex *exchange) seal(ctx context.Context) {
 	ex.req.seal()
 	ex.resp.seal()
+	if ex.body.failure() != nil {
+		txctx.DisableReplay(ctx, "the request body is not complete")
+	}
 }
 
 // discard throws away what an earlier attempt produced.

@@ -18,6 +18,14 @@ type attemptRequest struct {
 	ownsForm bool // the multipart form is not outer middleware's
 }
 
+// arrived returns orig without its trailers. net/http adds them while the body is
+// read, which a goroutine of an earlier attempt may still be doing.
+func arrived(orig *http.Request) *http.Request {
+	r := orig.WithContext(orig.Context())
+	r.Trailer = orig.Trailer.Clone()
+	return r
+}
+
 func newAttemptRequest(ctx context.Context, orig *http.Request, body *capture) *attemptRequest {
 	a := &attemptRequest{ownsForm: orig.MultipartForm == nil}
 	if outer := chi.RouteContext(ctx); outer != nil {
@@ -30,8 +38,11 @@ func newAttemptRequest(ctx context.Context, orig *http.Request, body *capture) *
 	if body != nil {
 		a.body = &bodyReader{c: body}
 		a.Body = a.body
-		if trailer := a.Trailer; trailer != nil {
-			a.body.onEOF = func() { maps.Copy(trailer, orig.Trailer) }
+		a.body.onEOF = func(trailer http.Header) {
+			if a.Trailer == nil { // not announced
+				a.Trailer = make(http.Header, len(trailer))
+			}
+			maps.Copy(a.Trailer, trailer.Clone())
 		}
 	}
 	return a

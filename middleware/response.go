@@ -45,20 +45,27 @@ type response struct {
 const sniffLen = 512
 
 func newResponse(out http.ResponseWriter, r *http.Request, limit int64, dir string) *response {
+	header := out.Header().Clone()
+	if header == nil {
+		header = make(http.Header)
+	}
 	return &response{
 		out:      out,
 		head:     r.Method == http.MethodHead,
 		limit:    limit,
-		header:   out.Header().Clone(),
+		header:   header,
 		body:     spool.Spool{Dir: dir},
 		declared: -1,
 	}
 }
 
 // Header implements http.ResponseWriter. It starts as what outer middleware set.
+// After the attempt it is one that nobody reads.
 func (w *response) Header() http.Header {
-	if w.header == nil {
-		w.header = make(http.Header)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.over {
+		return make(http.Header)
 	}
 	return w.header
 }
@@ -80,7 +87,7 @@ func (w *response) writeHeader(code int) {
 		return
 	}
 	w.code = code
-	w.sent = w.Header().Clone()
+	w.sent = w.header.Clone()
 	if cl := w.sent.Get("Content-Length"); cl != "" {
 		n, err := strconv.ParseInt(cl, 10, 64)
 		if err == nil && n >= 0 {

@@ -38,8 +38,9 @@ type Policy struct {
 	AcquireTimeout time.Duration
 
 	// AttemptTimeout bounds one attempt, so that a silent network cannot hold a
-	// connection for ever. A statement that it cuts off dooms the attempt as
-	// [Disconnected]. Default 60 s.
+	// connection for ever; it begins anew after every pause within ConnectWait.
+	// A statement that it cuts off dooms the attempt as [Disconnected]. Default
+	// 60 s.
 	AttemptTimeout time.Duration
 
 	// CommitTimeout is how long to wait for the answer to COMMIT or ROLLBACK.

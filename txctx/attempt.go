@@ -28,7 +28,7 @@ func (r *run) attempt(n int, before verdict) (v verdict) {
 		prior:  r.errs,
 		afterL: lost(before.reason),
 	}
-	ctx, cancel := r.attemptContext()
+	ctx, cancel := r.attemptContext(c)
 	defer cancel()
 	ctx, tx := r.db.Begin(context.WithValue(ctx, controlKey{}, c), c)
 	r.emit(Event{Kind: AttemptStarted, Attempt: n})
@@ -67,19 +67,30 @@ func (r *run) attempt(n int, before verdict) (v verdict) {
 	ferr := r.fn(ctx)
 	v = r.settle(ctx, c, tx, ferr)
 	ended()
+	reached = true // hooks cannot change what has been committed
 	if v.outcome == Committed && v.err == nil {
+		r.committed = true
 		runHooks(r.ctx, r.log, c.takeHooks())
 	}
-	reached = true
 	return v
 }
 
-func (r *run) attemptContext() (context.Context, context.CancelFunc) {
-	limit, wait := r.policy.AttemptTimeout, r.policy.ConnectWait
-	if limit >= retryable.Forever-wait {
+// attemptContext ends with AttemptTimeout. Where c may wait for the database, it
+// gets a clock that it can stop meanwhile.
+func (r *run) attemptContext(c *Control) (context.Context, context.CancelFunc) {
+	limit := r.policy.AttemptTimeout
+	switch {
+	case limit == retryable.Forever:
 		return context.WithCancel(r.ctx)
+	case r.policy.ConnectWait == 0:
+		return context.WithTimeoutCause(r.ctx, limit, ErrAttemptTimeout)
 	}
-	return context.WithTimeoutCause(r.ctx, limit+wait, ErrAttemptTimeout)
+	ctx, cancel := context.WithCancelCause(r.ctx)
+	c.clock = time.AfterFunc(limit, func() { cancel(ErrAttemptTimeout) })
+	return ctx, func() {
+		c.clock.Stop()
+		cancel(nil)
+	}
 }
 
 // settle ends the transaction of an attempt whose function has returned.

@@ -15,8 +15,9 @@ import (
 type Control struct {
 	run    *run
 	number int
-	prior  []error // why the attempts before were doomed
-	afterL bool    // the attempt before lost its connection
+	prior  []error     // why the attempts before were doomed
+	afterL bool        // the attempt before lost its connection
+	clock  *time.Timer // of AttemptTimeout, nil where it need not be stopped
 
 	mu    sync.Mutex
 	over  bool
@@ -137,10 +138,18 @@ func (c *Control) Connect(ctx context.Context, dial func(context.Context) error)
 			pacer = c.run.policy.Pacer()
 		}
 		pause := pacer.Pause(reason)
-		if pause > wait-time.Since(start) || !sleep(ctx, pause) {
+		if pause > wait-time.Since(start) || !c.sleep(ctx, pause) {
 			return err
 		}
 	}
+}
+
+// sleep waits off the clock: afterwards AttemptTimeout begins anew.
+func (c *Control) sleep(ctx context.Context, d time.Duration) bool {
+	if c.clock != nil && c.clock.Stop() {
+		defer c.clock.Reset(c.run.policy.AttemptTimeout)
+	}
+	return sleep(ctx, d)
 }
 
 // end closes the attempt for its handler and adapter and returns what they left.

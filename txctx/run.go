@@ -50,6 +50,8 @@ type run struct {
 	once   onceCells
 	errs   []error // why attempts were doomed, oldest first
 
+	committed bool
+
 	mu       sync.Mutex
 	fenceWhy string
 }
@@ -75,7 +77,7 @@ func (r *run) loop() (err error) {
 	finished := false
 	defer func() {
 		if !finished { // a panic or Goexit passes through
-			r.finish(n, errLeft, false)
+			r.finish(n, errLeft)
 		}
 	}()
 	var pacer *retryable.Pacer
@@ -104,7 +106,7 @@ func (r *run) loop() (err error) {
 		}
 	}
 	finished = true
-	r.finish(n, last.err, last.outcome == Committed)
+	r.finish(n, last.err)
 	return last.err
 }
 
@@ -148,9 +150,9 @@ func (r *run) keep(err error) {
 	r.errs = append(r.errs, err)
 }
 
-func (r *run) finish(n int, err error, committed bool) {
+func (r *run) finish(n int, err error) {
 	ev := Event{Kind: RequestFinished, Attempt: n, Err: err, Duration: time.Since(r.start), Protected: true}
-	if committed {
+	if r.committed {
 		ev.Outcome = Committed
 	} else if _, unknown := err.(*OutcomeUnknownError); unknown { //nolint:errorlint // made by Run itself
 		ev.Outcome = Unknown
@@ -198,6 +200,6 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	case <-t.C:
-		return true
+		return ctx.Err() == nil // both may have come at once
 	}
 }
