@@ -69,7 +69,7 @@ func (w *work) Commit(ctx context.Context) (txctx.Outcome, error) {
 	case isRetry(w.cause):
 		_ = w.rollbackNow(ctx)
 		return txctx.RolledBack, w.cause
-	case pg.IsClosed():
+	case pg.IsClosed(), severed(pg.Conn()):
 		return txctx.RolledBack, &retryable.Error{Reason: retryable.Disconnected, Err: errLostBeforeCommit}
 	case pg.TxStatus() == 'I':
 		w.c.Fence("the handler ended the transaction by a statement")

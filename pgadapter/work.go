@@ -127,26 +127,40 @@ func (w *work) begin(ctx context.Context) error {
 	return err
 }
 
+// connect takes a connection and sends BEGIN. A connection that turns out to have
+// died in the pool is no failure of the attempt: nothing has run, so the next one
+// is tried, after making sure that it is alive.
 func (w *work) connect(ctx context.Context) error {
-	conn, err := w.acquire(ctx)
+	pooled, err := w.tryConnect(ctx, w.c.AfterLoss())
+	if pooled && err != nil && ctx.Err() == nil && retryable.ReasonOf(w.mark(err, retryable.Connect)).Outage() {
+		_, err = w.tryConnect(ctx, true)
+	}
+	return err
+}
+
+// tryConnect reports with its error whether that came from a connection the pool
+// had given out.
+func (w *work) tryConnect(ctx context.Context, checked bool) (pooled bool, err error) {
+	conn, err := w.acquire(ctx, checked)
 	if err != nil {
-		return err
+		return false, err
 	}
 	socket := conn.Conn().PgConn().Conn()
 	w.socket.Store(&socket)
 	inner, err := conn.BeginTx(ctx, w.txOptions())
 	if err != nil {
-		conn.Release() // pgx has closed it, unless it is still good
-		return err
+		closed := conn.Conn().IsClosed()
+		conn.Release()
+		return closed, err
 	}
 	w.conn, w.inner = conn, inner
-	return nil
+	return true, nil
 }
 
 // acquire takes a connection from the pool, waiting no longer than the policy
-// allows. After a loss it makes sure that the connection is alive: those that died
-// with the last one must not cost a replay each.
-func (w *work) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+// allows. Where asked to, it makes sure that the connection is alive: those that
+// died with another one must not cost a replay each.
+func (w *work) acquire(ctx context.Context, checked bool) (*pgxpool.Conn, error) {
 	limit := w.c.Policy().AcquireTimeout
 	short, cancel := ctx, context.CancelFunc(func() {})
 	if limit != retryable.Forever {
@@ -155,7 +169,7 @@ func (w *work) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	defer cancel()
 	for {
 		conn, err := w.db.pool.Acquire(short)
-		if err == nil && w.c.AfterLoss() {
+		if err == nil && checked {
 			if err = conn.Ping(short); err != nil {
 				closeConn(ctx, conn.Conn())
 				conn.Release()

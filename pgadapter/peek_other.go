@@ -1,0 +1,8 @@
+//go:build !unix
+
+package pgadapter
+
+import "net"
+
+// severed cannot look into a socket here.
+func severed(net.Conn) bool { return false }
