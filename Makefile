@@ -1,0 +1,50 @@
+# Everything a contributor runs. `make help` lists it.
+
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+FUZZTIME ?= 30s
+# gotestsum runs go test and says how many tests ran, and which were skipped.
+GOTESTSUM := go run gotest.tools/gotestsum@v1.13.0 --format pkgname --hide-summary=output
+GO_TEST := REPRISE_REQUIRE_SERVERS=1 $(GOTESTSUM) -- -race -shuffle=on -count=1
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## install what the tests need and is missing (Debian, Ubuntu, macOS)
+	@scripts/setup.sh
+
+.PHONY: test
+test: setup ## install what is missing and run all tests, long suites in their short form
+	$(GO_TEST) -short ./...
+
+.PHONY: storm
+storm: setup ## book seats from 32 clients while connections are killed, for 20 s
+	REPRISE_REQUIRE_SERVERS=1 go test -race -count=1 -v -run 'TestBookingsSurviveTerminatedBackends' ./example/server
+
+.PHONY: fuzz
+fuzz: ## fuzz every target for FUZZTIME (30s)
+	@go test -list '^Fuzz' ./... | awk '/^Fuzz/ { f[++n] = $$1 } /^ok/ { for (i = 1; i <= n; i++) print f[i], $$2; n = 0 }' | \
+	while read -r target pkg; do \
+		echo "fuzz $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
+	done
+
+.PHONY: bench
+bench: ## benchmark the library
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: run
+run: ## run the example server
+	go run ./example/server
+
+.PHONY: check
+check: ## formatting, vet and module hygiene
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'run gofmt'; exit 1; }
+	go vet ./...
+	go mod tidy -diff
+
+.PHONY: lint
+lint: check ## check, and the linters of .golangci.yml
+	go run $(GOLANGCI_LINT) run

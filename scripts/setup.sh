@@ -1,0 +1,53 @@
+#!/bin/sh
+# Installs what the tests need and is not there yet: a C compiler for the race
+# detector and the PostgreSQL server. Debian and Ubuntu (root or sudo) and macOS
+# (Homebrew). It starts no service: tests start their own servers on loopback.
+set -eu
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+have_postgres() {
+	have initdb && have postgres && return 0
+	for dir in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin \
+		/opt/homebrew/opt/postgresql*/bin /usr/local/opt/postgresql*/bin; do
+		[ -x "$dir/initdb" ] && [ -x "$dir/postgres" ] && return 0
+	done
+	return 1
+}
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then "$@"; elif have sudo; then sudo "$@"; else die "need root or sudo for: $*"; fi
+}
+
+apt_install() {
+	say "installing $*"
+	as_root apt-get update -qq
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+have go || die "Go is missing; get it from https://go.dev/dl (go.mod names the version)"
+
+missing=""
+have gcc || have clang || missing="$missing gcc libc6-dev"
+if ! have_postgres; then
+	missing="$missing postgresql"
+	# The tests bring their own clusters; Debian need not make and start one.
+	if have apt-get && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+		as_root mkdir -p /etc/postgresql-common
+		printf 'create_main_cluster = false\n' | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+	fi
+fi
+[ -z "$missing" ] && exit 0
+
+if have apt-get; then
+	# shellcheck disable=SC2086
+	apt_install $missing
+elif have brew; then
+	have gcc || have clang || die "the race detector needs a C compiler: xcode-select --install"
+	have_postgres || { say "installing postgresql"; brew install --quiet postgresql@17; }
+else
+	die "please install:$missing"
+fi
+have_postgres || die "PostgreSQL was installed but initdb and postgres are not where they are looked for"
