@@ -39,6 +39,12 @@ type Config struct {
 	// transaction, capture or replay: streams, upgrades, health checks. none
 	Skip func(*http.Request) bool
 
+	// Lane says which requests are to queue behind each other while they
+	// conflict; see [txctx.Lanes]. It is asked at a request's first statement, so
+	// that routing has been done; "" is no lane. Return "" always to switch
+	// queues off. the method and the pattern of the route
+	Lane func(*http.Request) string
+
 	// OnError answers a failed request. It is called at most once, with the
 	// writer that came from outside and the headers outer middleware has set; no
 	// byte or header of an attempt is in it. Do not send the text of err.
@@ -86,6 +92,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.RollbackOn == nil {
 		c.RollbackOn = func(status int) bool { return status >= 400 }
+	}
+	if c.Lane == nil {
+		c.Lane = routeOf
 	}
 	if c.OnError == nil {
 		c.OnError = Problem

@@ -20,8 +20,14 @@
 // back. An answer with a status of 400 or more rolls back and is sent as it is,
 // see [Config].RollbackOn, [txctx.Commit] and [txctx.Rollback].
 //
+// Requests of one route that conflict with each other queue for their turn, see
+// [Config].Lane and [txctx.Lanes].
+//
 // What a sealed response cannot do: Flush, Hijack and Unwrap. Routes that stream
 // or upgrade belong into [Config].Skip. Multipart temporary files are removed
 // with their attempt, except where inner middleware parses the form on a copy of
 // the request (r.WithContext): net/http itself loses track of those.
+// http.TimeoutHandler works inside, around a handler. Around a whole chi router it
+// belongs outside: the goroutine it leaves behind would go on routing in a context
+// that is being read.
 package middleware

@@ -26,15 +26,17 @@ func New(db txctx.DB, cfg Config) func(http.Handler) http.Handler {
 		panic("middleware: New: db is nil")
 	}
 	cfg = cfg.withDefaults()
+	lanes := new(txctx.Lanes)
 	return func(next http.Handler) http.Handler {
-		return &handler{db: db, cfg: cfg, next: next}
+		return &handler{db: db, cfg: cfg, lanes: lanes, next: next}
 	}
 }
 
 type handler struct {
-	db   txctx.DB
-	cfg  Config
-	next http.Handler
+	db    txctx.DB
+	cfg   Config
+	lanes *txctx.Lanes
+	next  http.Handler
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -91,6 +93,8 @@ func (ex *exchange) run() error {
 		ReadOnly:   cfg.ReadOnly != nil && cfg.ReadOnly(ex.r),
 		Idempotent: SafeMethods(ex.r),
 		Veto:       func() bool { return cfg.RollbackOn(ex.resp.status()) },
+		Lanes:      ex.h.lanes,
+		Lane:       func() string { return cfg.Lane(ex.req.Request) },
 		Observe:    cfg.Observe,
 		Logger:     cfg.Logger,
 	}, ex.attempt)

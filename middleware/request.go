@@ -56,6 +56,19 @@ func (a *attemptRequest) copyBack(orig *http.Request) {
 	}
 }
 
+// routeOf is the method and the pattern that the request was routed by, or its
+// path where nobody routed it.
+func routeOf(r *http.Request) string {
+	pattern := r.Pattern
+	if c := chi.RouteContext(r.Context()); c != nil && len(c.RoutePatterns) > 0 {
+		pattern = c.RoutePattern()
+	}
+	if pattern == "" {
+		pattern = r.URL.Path
+	}
+	return r.Method + " " + pattern
+}
+
 func (a *attemptRequest) seal() {
 	if a.body != nil {
 		a.body.seal()

@@ -36,7 +36,7 @@ func ExamplePolicy() {
 	fmt.Println(retryable.Policy{RetryFor: -time.Second}.Validate())
 	// Output:
 	// <nil> 5s
-	// RetryFor: -1s is negative; use NoRetries, or Forever for no limit
+	// RetryFor: -1s is negative; Forever sets no limit
 }
 
 func ExampleExhaustedError() {

@@ -15,19 +15,27 @@ type ExhaustedError struct {
 	// Attempts is the number of attempts made, at least 1.
 	Attempts int
 	// Errs says why each of them was doomed, oldest first, with their marks, so
-	// that [ReasonOf] works on each. Where the context ended during back-off its
-	// cause is the last element.
+	// that [ReasonOf] works on each. After very many attempts the middle is left
+	// out.
 	Errs []error
 	// Why says what ended the replays: "replays used up", "out of time",
 	// "replay disabled: ..." or "context ended".
 	Why string
+	// Cause is the cause of the context that ended the replays, nil where it was
+	// something else.
+	Cause error
 }
 
-// Error returns the number of attempts, what ended them and the last cause.
+// Error returns the number of attempts, what ended them and why the last one was
+// doomed.
 func (e ExhaustedError) Error() string {
 	msg := fmt.Sprintf("gave up after attempt %d", e.Attempts)
 	if e.Why != "" {
-		msg += " (" + e.Why + ")"
+		msg += " (" + e.Why
+		if e.Cause != nil {
+			msg += ": " + e.Cause.Error()
+		}
+		msg += ")"
 	}
 	if n := len(e.Errs); n > 0 && e.Errs[n-1] != nil {
 		msg += ": " + e.Errs[n-1].Error()
@@ -35,13 +43,16 @@ func (e ExhaustedError) Error() string {
 	return msg
 }
 
-// Unwrap returns the causes, oldest first, beneath their marks.
+// Unwrap returns the causes, oldest first, beneath their marks, and Cause.
 func (e ExhaustedError) Unwrap() []error {
-	causes := make([]error, 0, len(e.Errs))
+	causes := make([]error, 0, len(e.Errs)+1)
 	for _, err := range e.Errs {
 		if err = beneath(err); err != nil {
 			causes = append(causes, err)
 		}
+	}
+	if e.Cause != nil {
+		causes = append(causes, e.Cause)
 	}
 	return causes
 }

@@ -135,7 +135,7 @@ func (p Policy) Validate() error {
 		{"ResolveFor", p.ResolveFor},
 	} {
 		if f.d < 0 {
-			return fmt.Errorf("%s: %v is negative; use NoRetries, or Forever for no limit", f.name, f.d)
+			return fmt.Errorf("%s: %v is negative; Forever sets no limit", f.name, f.d)
 		}
 	}
 	for _, f := range []struct {

@@ -34,6 +34,7 @@ func (r *run) attempt(n int, before verdict) (v verdict) {
 	r.emit(Event{Kind: AttemptStarted, Attempt: n})
 
 	ended := func() {
+		c.leaveLane(v.reason)
 		r.emit(Event{
 			Kind: AttemptEnded, Attempt: n, Reason: v.reason, Phase: v.phase, Outcome: v.outcome,
 			Err: v.err, Duration: time.Since(started),

@@ -25,6 +25,7 @@ type Control struct {
 	phase retryable.Phase
 	wish  wish
 	hooks []func(context.Context)
+	lane  *ticket // nil before the transaction begins
 }
 
 // wish is what the handler asked for at the end of its attempt.
@@ -70,7 +71,7 @@ func (c *Control) Doom(err error, phase retryable.Phase) {
 	case c.over:
 	case c.doom == nil:
 		c.doom, c.phase = err, phase
-	case errors.Is(err, c.doom):
+	case errors.Is(err, c.doom) && errors.Is(err, retryable.ErrRetry) == errors.Is(c.doom, retryable.ErrRetry):
 		c.doom = err
 	}
 }
@@ -121,10 +122,12 @@ func (c *Control) DropHooks(mark int) {
 	}
 }
 
-// Connect calls dial until it succeeds. It gives up with dial's error when that
-// is not an outage, when Policy.ConnectWait has passed, or when ctx ends. An
-// adapter that gets an error back dooms the attempt with it.
+// Connect waits for the attempt's turn, see [Lanes], and calls dial until it
+// succeeds. It gives up with dial's error when that is not an outage, when
+// Policy.ConnectWait has passed, or when ctx ends. An adapter that gets an error
+// back dooms the attempt with it.
 func (c *Control) Connect(ctx context.Context, dial func(context.Context) error) error {
+	c.enterLane(ctx)
 	wait := c.run.policy.ConnectWait
 	start := time.Now()
 	var pacer *retryable.Pacer
@@ -150,6 +153,45 @@ func (c *Control) sleep(ctx context.Context, d time.Duration) bool {
 		defer c.clock.Reset(c.run.policy.AttemptTimeout)
 	}
 	return sleep(ctx, d)
+}
+
+// enterLane waits for the attempt's turn when it is about to begin.
+func (c *Control) enterLane(ctx context.Context) {
+	o := &c.run.o
+	if o.Lanes == nil || o.Lane == nil || c.hasLane() {
+		return
+	}
+	key := o.Lane()
+	if key == "" {
+		return
+	}
+	t := o.Lanes.enter(ctx, key, c.number > 1, c.run.policy.RetryFor/4)
+	c.mu.Lock()
+	over := c.over
+	if !over {
+		c.lane = &t
+	}
+	c.mu.Unlock()
+	if over { // a stray statement: its turn is nobody's
+		o.Lanes.leave(t, retryable.None)
+	}
+}
+
+func (c *Control) hasLane() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lane != nil
+}
+
+// leaveLane ends the attempt's turn. Call it after end.
+func (c *Control) leaveLane(reason retryable.Reason) {
+	c.mu.Lock()
+	t := c.lane
+	c.lane = nil
+	c.mu.Unlock()
+	if t != nil {
+		c.run.o.Lanes.leave(*t, reason)
+	}
 }
 
 // end closes the attempt for its handler and adapter and returns what they left.

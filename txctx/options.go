@@ -26,6 +26,12 @@ type Options struct {
 	// middleware puts the status of the answer here. none
 	Veto func() bool
 
+	// Lanes and Lane keep runs that conflict with each other in a queue while
+	// they do. Lane is asked once in an attempt, when its transaction begins,
+	// which lane it belongs to; "" is none. no lanes
+	Lanes *Lanes
+	Lane  func() string
+
 	// Observe is told about every attempt and replay, on the goroutine of Run.
 	// It must not block. none
 	Observe func(context.Context, Event)

@@ -129,11 +129,11 @@ func (r *run) mayReplay(n int, pause time.Duration) string {
 
 // exhausted is the result of a run whose attempt n was doomed and is the last.
 func (r *run) exhausted(n int, why string) error {
-	errs := r.errs
+	e := &retryable.ExhaustedError{Attempts: n, Errs: r.errs, Why: why}
 	if why == whyContext {
-		errs = append(errs, context.Cause(r.ctx))
+		e.Cause = context.Cause(r.ctx)
 	}
-	return &retryable.ExhaustedError{Attempts: n, Errs: errs, Why: why}
+	return e
 }
 
 // mayRepeat reports whether the function may run again although an earlier

@@ -19,10 +19,6 @@
 // restarting the database: clients see a slow answer here and there, or at worst
 // a 503 that says whether anything may have been booked, and no seat is sold
 // twice. -v shows the replays; survive_test.go does it on purpose.
-//
-// All bookings of a show write one row. Where a crowd wants the same show, a small
-// pool (-db 'postgres://...?pool_max_conns=2') beats a large one: requests then
-// wait for a connection in order, instead of for each other's conflicts.
 package main
 
 import (

@@ -89,12 +89,6 @@ func (s *Spool) WriteTo(w io.Writer) (int64, error) {
 	return int64(n) + m, err
 }
 
-// Reset forgets all bytes and removes the file.
-func (s *Spool) Reset() error {
-	s.mem, s.size = s.mem[:0], 0
-	return s.Close()
-}
-
 // Close removes the file. The Spool must not be read afterwards; a second Close
 // does nothing.
 func (s *Spool) Close() error {

@@ -123,23 +123,6 @@ func TestTheFileHasNoNameAndIsPrivate(t *testing.T) {
 	}
 }
 
-func TestAfterResetItIsEmptyAndUsable(t *testing.T) {
-	t.Parallel()
-	s := &spool.Spool{Dir: t.TempDir()}
-	defer s.Close()
-	_, _ = s.Write(pattern(2 * spool.MemoryLimit))
-	if err := s.Reset(); err != nil {
-		t.Fatal(err)
-	}
-	if s.Len() != 0 {
-		t.Errorf("Len() = %d", s.Len())
-	}
-	_, _ = s.Write([]byte("again"))
-	if got := readAll(t, s, 3); string(got) != "again" {
-		t.Errorf("read %q", got)
-	}
-}
-
 func TestAnUnusableFolderIsAnError(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
