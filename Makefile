@@ -3,7 +3,7 @@
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 30s
 # gotestsum runs go test and says how many tests ran, and which were skipped.
-GOTESTSUM := go run gotest.tools/gotestsum@v1.13.0 --format pkgname --hide-summary=output
+GOTESTSUM := go run gotest.tools/gotestsum@v1.13.0 --format pkgname
 GO_TEST := REPRISE_REQUIRE_SERVERS=1 $(GOTESTSUM) -- -race -shuffle=on -count=1
 
 .DEFAULT_GOAL := help

@@ -81,14 +81,13 @@ func TestRule21_NothingIsLeft(t *testing.T) {
 					}
 					return end(w, r)
 				}))
-			resp, err := http.Post(a.srv.URL, contentType, bytes.NewReader(body))
+			resp, err := a.srv.Client().Post(a.srv.URL, contentType, bytes.NewReader(body))
 			if err == nil {
 				_, _ = io.Copy(io.Discard, resp.Body)
 				resp.Body.Close()
 			}
 			a.checkPoolClean()
 			eventually(t, "no temporary file", func() bool { return len(files(t, uploads))+len(files(t, tempDir)) == 0 })
-			http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 		})
 	}
 }

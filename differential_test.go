@@ -99,11 +99,12 @@ type seen struct {
 	Trailer http.Header
 }
 
-func ask(t *testing.T, url string, req *http.Request) seen {
+func ask(t *testing.T, srv *httptest.Server, req *http.Request) seen {
 	t.Helper()
 	u := *req
-	u.URL = mustParse(t, url)
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	u.URL = mustParse(t, srv.URL+"/api/things/7")
+	client := srv.Client() // with connections of its own: ports are used again
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	resp, err := client.Do(&u)
 	if err != nil {
 		t.Fatal(err)
@@ -147,13 +148,12 @@ func TestDifferential(t *testing.T) {
 				t.Cleanup(bare.Close)
 				wrapped := newApp(t, options{router: router, url: url}, h)
 				for what, req := range requests {
-					want := ask(t, bare.URL+"/api/things/7", req())
-					got := ask(t, wrapped.srv.URL+"/api/things/7", req())
+					want := ask(t, bare, req())
+					got := ask(t, wrapped.srv, req())
 					if diff := cmp.Diff(want, got); diff != "" {
 						t.Errorf("%s (-bare +wrapped):\n%s", what, diff)
 					}
 				}
-				http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 			})
 		}
 	})

@@ -36,7 +36,6 @@ func TestMain(m *testing.M) {
 	}
 	tempDir = dir
 	code := pgtest.Main(m)
-	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	if err := goleak.Find(); err != nil {
 		fmt.Fprintln(os.Stderr, "goroutines left behind:", err)
 		code = max(code, 1)

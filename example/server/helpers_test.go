@@ -28,6 +28,7 @@ type service struct {
 	db     string        // URL of the database
 	pool   *pgxpool.Pool // the test's own
 	served *pgxpool.Pool // the server's
+	client *http.Client  // with connections of its own: ports are used again
 	logs   *bytes.Buffer // read it when no request is under way
 }
 
@@ -50,7 +51,7 @@ func startPool(t *testing.T, o options, conns int) *service {
 	}
 	web := httptest.NewServer(newHandler(pool, o))
 	t.Cleanup(web.Close)
-	s.url = web.URL
+	s.url, s.client = web.URL, web.Client()
 	return s
 }
 
@@ -70,7 +71,7 @@ func (s *service) do(ctx context.Context, method, path, body string, header ...s
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := s.client.Do(req)
 	if err != nil {
 		return answer{}, err
 	}
