@@ -57,26 +57,18 @@ func (e ExhaustedError) Unwrap() []error {
 	return causes
 }
 
-// beneath takes the mark off err. A mark in the middle of a tree cannot be
-// taken out of it; there the tree is hidden behind one that denies being
-// ErrRetry.
+// beneath takes the marks off err. A mark in the middle of a tree cannot be taken
+// out of it; there the tree is hidden behind one that denies being ErrRetry.
 func beneath(err error) error {
-	for {
-		switch m := err.(type) { // only the outermost mark can be peeled off
-		case *Error:
-			if m == ErrRetry || m.Err == nil {
-				return unmarked{err}
-			}
-			err = m.Err
-			continue
-		case Error:
-			if m.Err == nil {
-				return unmarked{err}
-			}
-			err = m.Err
-			continue
+	switch m := err.(type) { //nolint:errorlint // only the outermost mark can be peeled off
+	case *Error:
+		if m.Err != nil && err != ErrRetry { //nolint:errorlint // the sentinel itself
+			return beneath(m.Err)
 		}
-		break
+	case Error:
+		if m.Err != nil {
+			return beneath(m.Err)
+		}
 	}
 	if errors.Is(err, ErrRetry) {
 		return unmarked{err}

@@ -51,7 +51,7 @@ func (r *run) attempt(n int, before verdict) (v verdict) {
 		if err, ok := p.(error); ok && errors.Is(err, retryable.ErrRetry) {
 			c.Doom(err, retryable.Statement)
 		}
-		doom, phase, _ := c.end()
+		_, phase, doom := c.end()
 		r.rollback(ctx, tx)
 		if p != nil && errors.Is(doom, retryable.ErrRetry) {
 			v = doomed(doom, phase)
@@ -96,7 +96,7 @@ func (r *run) attemptContext(c *Control) (context.Context, context.CancelFunc) {
 
 // settle ends the transaction of an attempt whose function has returned.
 func (r *run) settle(ctx context.Context, c *Control, tx Tx, ferr error) verdict {
-	doom, phase, w := c.end()
+	w, phase, doom := c.end()
 	err := doom
 	switch {
 	case doom == nil:

@@ -195,11 +195,11 @@ func (c *Control) leaveLane(reason retryable.Reason) {
 }
 
 // end closes the attempt for its handler and adapter and returns what they left.
-func (c *Control) end() (doom error, phase retryable.Phase, w wish) {
+func (c *Control) end() (w wish, phase retryable.Phase, doom error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.over = true
-	return c.doom, c.phase, c.wish
+	return c.wish, c.phase, c.doom
 }
 
 // takeHooks hands over the AfterCommit functions. Call it after end.

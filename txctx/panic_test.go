@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 
@@ -114,8 +115,9 @@ func TestRule09_GoexitRollsBack(t *testing.T) {
 	}()
 	<-done
 	wantLog(t, db, "begin 1", "exec a", "rollback")
-	if got := fmt.Sprint(kinds); got != "[attempt_started attempt_ended request_finished]" {
-		t.Errorf("events %s", got)
+	want := []txctx.EventKind{txctx.AttemptStarted, txctx.AttemptEnded, txctx.RequestFinished}
+	if !slices.Equal(kinds, want) {
+		t.Errorf("events %v, want %v", kinds, want)
 	}
 }
 

@@ -119,7 +119,7 @@ func (l *link) ended(f *flow, err error) {
 	case f.dir == Up:
 		// The server still has to read what was sent, and its answer is read, so
 		// that no reset overtakes it.
-		f.queue.push(item{after: func() { l.server.CloseWrite() }})
+		f.queue.push(item{after: func() { _ = l.server.CloseWrite() }})
 	default:
 		// PostgreSQL has no half-closed sessions: the client's side ends too.
 		f.queue.push(item{after: func() { shut(l.client, how) }})
