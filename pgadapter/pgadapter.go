@@ -30,7 +30,6 @@ package pgadapter
 
 import (
 	"context"
-	"errors"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -78,31 +77,3 @@ func (db *DB) Begin(ctx context.Context, c *txctx.Control) (context.Context, txc
 	w.ctx = ctx
 	return ctx, w
 }
-
-// txOptions returns the options to begin w's transaction with.
-func (w *work) txOptions() pgx.TxOptions {
-	o := w.db.cfg.TxOptions
-	if w.c.ReadOnly() {
-		o.AccessMode = pgx.ReadOnly
-	}
-	return o
-}
-
-// mark judges err and returns it marked, unchanged if it is no reason to replay.
-func (w *work) mark(err error, phase retryable.Phase) error {
-	fault := retryable.Fault{Err: err, Phase: phase, ReadOnly: w.txOptions().AccessMode == pgx.ReadOnly}
-	reason := retryable.None
-	if w.db.cfg.Classify != nil {
-		reason = w.db.cfg.Classify(fault)
-	}
-	if reason == retryable.None {
-		reason = Classify(fault)
-	}
-	if reason == retryable.None {
-		return err
-	}
-	return &retryable.Error{Reason: reason, Err: err}
-}
-
-// isRetry reports whether err dooms an attempt to be replayed.
-func isRetry(err error) bool { return errors.Is(err, retryable.ErrRetry) }

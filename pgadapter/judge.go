@@ -1,0 +1,99 @@
+package pgadapter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/reprise-go/reprise/retryable"
+	"github.com/reprise-go/reprise/txctx"
+)
+
+// judge decides what the error of a statement means for the attempt. The first
+// loss counts: whatever follows on a dead connection says nothing.
+func (w *work) judge(ctx context.Context, err error) error {
+	if doom := w.c.Doomed(); doom != nil {
+		if err != nil && errors.Is(doom, txctx.ErrAttemptOver) {
+			return fmt.Errorf("%w: %w", doom, err) // cut off by the end of the attempt
+		}
+		return err
+	}
+	pg := w.conn.Conn().PgConn()
+	dead := pg.IsClosed()
+	switch {
+	case err == nil:
+	case dead && ctx.Err() != nil && !isPgError(err):
+		return w.cutOff(ctx, err)
+	default:
+		marked := w.mark(err, retryable.Statement)
+		if isRetry(marked) {
+			w.cause = marked
+			w.c.Doom(marked, retryable.Statement)
+			return marked
+		}
+		if dead { // nothing more can be done here, and a replay would meet it again
+			w.cause = err
+			w.c.Doom(err, retryable.Statement)
+			return err
+		}
+	}
+	switch {
+	case pg.TxStatus() == 'I':
+		return w.endedByText(err)
+	case err != nil && w.cause == nil && pg.TxStatus() == 'E':
+		w.cause = err // for the log, should the handler swallow it
+	}
+	return err
+}
+
+// cutOff dooms the attempt because the statement's own context ended and took the
+// connection with it. That is the caller's failure, unless it was the attempt's
+// own time limit, which is there for networks that went silent.
+func (w *work) cutOff(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	if errors.Is(cause, txctx.ErrAttemptTimeout) {
+		err = &retryable.Error{Reason: retryable.Disconnected, Err: fmt.Errorf("%w: %w", cause, err)}
+	} else if !errors.Is(err, cause) {
+		err = fmt.Errorf("%w: %w", cause, err)
+	}
+	w.cause = err
+	w.c.Doom(err, retryable.Statement)
+	return err
+}
+
+// endedByText dooms the attempt for good: somebody sent COMMIT or ROLLBACK as
+// text, so what is in the database by now cannot be taken back.
+func (w *work) endedByText(err error) error {
+	err = errors.Join(fmt.Errorf("pgadapter: COMMIT or ROLLBACK was sent as a statement: %w", txctx.ErrManaged), err)
+	w.cause = err
+	w.c.Fence("the handler ended the transaction by a statement")
+	w.c.Doom(err, retryable.Statement)
+	return err
+}
+
+func isPgError(err error) bool {
+	_, ok := errors.AsType[*pgconn.PgError](err)
+	return ok
+}
+
+// mark judges err and returns it marked, unchanged if it is no reason to replay.
+func (w *work) mark(err error, phase retryable.Phase) error {
+	fault := retryable.Fault{Err: err, Phase: phase, ReadOnly: w.txOptions().AccessMode == pgx.ReadOnly}
+	reason := retryable.None
+	if w.db.cfg.Classify != nil {
+		reason = w.db.cfg.Classify(fault)
+	}
+	if reason == retryable.None {
+		reason = Classify(fault)
+	}
+	if reason == retryable.None {
+		return err
+	}
+	return &retryable.Error{Reason: reason, Err: err}
+}
+
+// isRetry reports whether err dooms an attempt to be replayed.
+func isRetry(err error) bool { return errors.Is(err, retryable.ErrRetry) }
