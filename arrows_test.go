@@ -22,7 +22,9 @@ var arrows = map[string][]string{
 		"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/pgconn", "github.com/jackc/pgx/v5/pgtype",
 		"github.com/jackc/pgx/v5/pgxpool", "github.com/jackc/puddle/v2", module + "txctx", module + "retryable",
 	},
-	"internal/spool": {},
+	"sqladapter":       {module + "txctx", module + "retryable", module + "internal/sqltext"},
+	"internal/spool":   {},
+	"internal/sqltext": {},
 }
 
 // TestArrows: the packages depend on each other as the package documentation says,

@@ -260,14 +260,25 @@ func TestCutAtEveryByte(t *testing.T) {
 	if testing.Short() {
 		step = 5
 	}
-	for _, dir := range []pgproxy.Dir{pgproxy.Up, pgproxy.Down} {
-		t.Run(dir.String(), func(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		dir  pgproxy.Dir
+		db   func(t *testing.T, url string) txctx.DB
+	}{
+		{"up, pgx", pgproxy.Up, nil},
+		{"down, pgx", pgproxy.Down, nil},
+		{"up, stdlib", pgproxy.Up, viaFreshStdlib},
+		{"down, stdlib", pgproxy.Down, viaFreshStdlib},
+	} {
+		dir := tt.dir
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			p, url := newProxy(t)
-			a := newApp(t, options{url: url, pool: func(c *pgxpool.Config) { c.MaxConns = 1 }}, effectHandler)
+			a := newApp(t, options{url: url, db: tt.db, pool: func(c *pgxpool.Config) { c.MaxConns = 1 }}, effectHandler)
 			unknown := 0
 			for n := int64(0); ; n += step {
 				a.pool.Reset()
+				p.Clear()
 				exec(t, url, `truncate effect`)
 				hit := p.Add(pgproxy.Rule{When: pgproxy.Byte(dir, n), Do: pgproxy.Drop, Then: pgproxy.CutBoth})
 				got := a.do("POST", "/", "")

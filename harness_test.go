@@ -19,11 +19,13 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
 	"go.uber.org/goleak"
 
 	"github.com/reprise-go/reprise/internal/pgserver/pgtest"
 	"github.com/reprise-go/reprise/middleware"
 	"github.com/reprise-go/reprise/pgadapter"
+	"github.com/reprise-go/reprise/sqladapter"
 	"github.com/reprise-go/reprise/txctx"
 )
 
@@ -68,6 +70,7 @@ type options struct {
 	pg     pgadapter.Config
 	url    string // of the database; a fresh one if empty
 	pool   func(*pgxpool.Config)
+	db     func(t *testing.T, url string) txctx.DB                               // pgadapter on the app's pool if nil
 	router func(mw func(http.Handler) http.Handler, h http.Handler) http.Handler // viaChi if nil
 }
 
@@ -92,7 +95,11 @@ func newApp(t *testing.T, o options, h http.Handler) *app {
 	if o.router == nil {
 		o.router = viaChi
 	}
-	mw := middleware.New(pgadapter.New(a.pool, o.pg), o.cfg)
+	var db txctx.DB = pgadapter.New(a.pool, o.pg)
+	if o.db != nil {
+		db = o.db(t, o.url)
+	}
+	mw := middleware.New(db, o.cfg)
 	a.srv = httptest.NewServer(o.router(mw, h))
 	t.Cleanup(func() {
 		a.srv.CloseClientConnections()
@@ -161,8 +168,43 @@ func (a *app) effects() []int {
 
 // effect is what a handler writes to be seen by effects.
 func effect(ctx context.Context) error {
-	_, err := pgadapter.Tx(ctx).Exec(ctx, `insert into effect values ('r', $1)`, txctx.AttemptOf(ctx).Number)
+	return do(ctx, `insert into effect values ('r', $1)`, txctx.AttemptOf(ctx).Number)
+}
+
+// do runs a statement in the transaction of ctx, whatever adapter it is of.
+func do(ctx context.Context, sql string, args ...any) error {
+	if tx, ok := sqladapter.From(ctx); ok {
+		_, err := tx.ExecContext(ctx, sql, args...)
+		return err
+	}
+	_, err := pgadapter.Tx(ctx).Exec(ctx, sql, args...)
 	return err
+}
+
+// viaFreshStdlib is viaStdlib with a new connection for every transaction.
+func viaFreshStdlib(t *testing.T, url string) txctx.DB {
+	t.Helper()
+	db := viaStdlib(t, url).(*sqladapter.DB)
+	db.SQL().SetMaxIdleConns(-1)
+	return db
+}
+
+// viaStdlib is database/sql over pgx.
+func viaStdlib(t *testing.T, url string) txctx.DB {
+	t.Helper()
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := sqladapter.New(stdlib.GetConnector(*cfg), sqladapter.Config{Classify: pgadapter.Classify})
+	db.SQL().SetMaxOpenConns(4)
+	t.Cleanup(func() {
+		eventually(t, "no connection in use", func() bool { return db.SQL().Stats().InUse == 0 })
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
 }
 
 // answer is what a client got.
@@ -244,6 +286,14 @@ func forRouters(t *testing.T, test func(t *testing.T, router func(func(http.Hand
 	t.Helper()
 	t.Run("chi", func(t *testing.T) { t.Parallel(); test(t, viaChi) })
 	t.Run("ServeMux", func(t *testing.T) { t.Parallel(); test(t, viaServeMux) })
+}
+
+// forStacks runs a test behind both routers on pgx, and on database/sql.
+func forStacks(t *testing.T, test func(t *testing.T, stack options)) {
+	t.Helper()
+	t.Run("chi, pgx", func(t *testing.T) { t.Parallel(); test(t, options{router: viaChi}) })
+	t.Run("ServeMux, pgx", func(t *testing.T) { t.Parallel(); test(t, options{router: viaServeMux}) })
+	t.Run("chi, stdlib", func(t *testing.T) { t.Parallel(); test(t, options{router: viaChi, db: viaStdlib}) })
 }
 
 // eventually polls until ok reports true.

@@ -1,0 +1,96 @@
+package sqladapter
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/reprise-go/reprise/retryable"
+	"github.com/reprise-go/reprise/txctx"
+)
+
+// get returns the transaction and begins it the first time.
+func (w *work) get(ctx context.Context) *sql.Tx {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return overTx()
+	}
+	if w.tx == nil {
+		w.begin(ctx)
+	}
+	return w.tx
+}
+
+// begin sets w.tx: to a transaction, or to one that answers why there is none.
+// Whatever fails here dooms the attempt.
+func (w *work) begin(ctx context.Context) {
+	err := w.c.Doomed()
+	if err == nil {
+		w.checked = w.c.AfterLoss()
+		err = w.c.Connect(ctx, w.connect)
+		if err != nil {
+			err = w.failedBegin(ctx, err)
+		}
+	}
+	if err != nil {
+		w.tx = deadTx(err)
+	}
+}
+
+// failedBegin dooms the attempt because its transaction could not begin.
+func (w *work) failedBegin(ctx context.Context, err error) error {
+	if ctx.Err() != nil && !errors.Is(err, retryable.ErrRetry) &&
+		errors.Is(context.Cause(ctx), txctx.ErrAttemptTimeout) {
+		err = &retryable.Error{Reason: retryable.Disconnected, Err: err}
+	}
+	err = hide(err)
+	w.c.Doom(err, retryable.Connect)
+	return err
+}
+
+// connect takes a connection and begins. One that turns out to have died in the
+// pool is no failure of the attempt: nothing has run, so another is tried, after
+// making sure that it is alive.
+func (w *work) connect(ctx context.Context) error {
+	err := w.tryConnect(ctx)
+	if err != nil && !w.checked && ctx.Err() == nil && retryable.ReasonOf(err).Outage() &&
+		retryable.ReasonOf(err) != retryable.Overloaded {
+		w.checked = true
+		err = w.tryConnect(ctx)
+	}
+	return err
+}
+
+// tryConnect begins under a context that stays alive with the transaction:
+// database/sql would roll back, and drivers would cut COMMIT off, when the
+// request's own context ends. Only while it begins, the two end together.
+func (w *work) tryConnect(ctx context.Context) error {
+	life, stop := context.WithCancel(context.WithValue(context.WithoutCancel(w.ctx), beginKey{}, w))
+	defer context.AfterFunc(w.ctx, stop)()
+	release := context.AfterFunc(ctx, stop)
+	limit := w.c.Policy().AcquireTimeout
+	timer := time.AfterFunc(limit, stop)
+	tx, err := w.db.pool.BeginTx(life, w.options())
+	expired := !timer.Stop()
+	if !release() && err == nil { // ctx ended at the last moment, and life with it
+		_ = tx.Rollback()
+		err = context.Cause(ctx)
+	}
+	if err == nil {
+		w.tx, w.stop = tx, stop
+		return nil
+	}
+	stop()
+	switch {
+	case ctx.Err() != nil:
+		return err
+	case expired:
+		stat := w.db.pool.Stats()
+		return &retryable.Error{Reason: retryable.Overloaded, Err: fmt.Errorf(
+			"sqladapter: no connection within %v (%d of %d in use): %w", limit, stat.InUse, stat.MaxOpenConnections, err)}
+	}
+	return w.mark(err, retryable.Connect)
+}

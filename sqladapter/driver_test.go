@@ -1,0 +1,182 @@
+package sqladapter_test
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/reprise-go/reprise/internal/fakedb"
+	"github.com/reprise-go/reprise/retryable"
+	"github.com/reprise-go/reprise/sqladapter"
+	"github.com/reprise-go/reprise/txctx"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("database/sql.(*Tx).awaitDone"))
+}
+
+// server is a driver for tests: it logs what reaches it and answers by script.
+type server struct {
+	mu    sync.Mutex
+	log   []string
+	fail  map[string][]error // for each call, in order
+	conns int
+	valid bool // connections have a Validator
+}
+
+func (s *server) call(what string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.log = append(s.log, what)
+	if errs := s.fail[what]; len(errs) > 0 {
+		s.fail[what] = errs[1:]
+		return errs[0]
+	}
+	return nil
+}
+
+func (s *server) calls() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.log...)
+}
+
+func (s *server) Connect(context.Context) (driver.Conn, error) {
+	if err := s.call("connect"); err != nil {
+		return nil, err
+	}
+	c := &fakeConn{s: s}
+	if s.valid {
+		return &fakeValidConn{c}, nil
+	}
+	return c, nil
+}
+func (s *server) Driver() driver.Driver            { return s }
+func (s *server) Open(string) (driver.Conn, error) { return s.Connect(context.Background()) }
+
+type fakeConn struct{ s *server }
+
+type fakeValidConn struct{ *fakeConn }
+
+func (c *fakeValidConn) IsValid() bool { return c.s.call("valid") == nil }
+
+func (c *fakeConn) Prepare(q string) (driver.Stmt, error) {
+	if err := c.s.call("prepare " + q); err != nil {
+		return nil, err
+	}
+	return &fakeStmt{c.s, q}, nil
+}
+func (c *fakeConn) Close() error { return c.s.call("close") }
+func (c *fakeConn) Begin() (driver.Tx, error) {
+	return c.BeginTx(context.Background(), driver.TxOptions{})
+}
+func (c *fakeConn) BeginTx(_ context.Context, o driver.TxOptions) (driver.Tx, error) {
+	if o.ReadOnly {
+		return c, c.s.call("begin read only")
+	}
+	return c, c.s.call("begin")
+}
+func (c *fakeConn) Commit() error              { return c.s.call("commit") }
+func (c *fakeConn) Rollback() error            { return c.s.call("rollback") }
+func (c *fakeConn) Ping(context.Context) error { return c.s.call("ping") }
+func (c *fakeConn) ExecContext(_ context.Context, q string, _ []driver.NamedValue) (driver.Result, error) {
+	return driver.ResultNoRows, c.s.call(q)
+}
+func (c *fakeConn) QueryContext(ctx context.Context, q string, _ []driver.NamedValue) (driver.Rows, error) {
+	if err := c.s.call(q); err != nil {
+		return nil, err
+	}
+	return &fakeRows{s: c.s, ctx: ctx}, nil
+}
+
+type fakeStmt struct {
+	s *server
+	q string
+}
+
+func (st *fakeStmt) Close() error  { return nil }
+func (st *fakeStmt) NumInput() int { return -1 }
+func (st *fakeStmt) Exec([]driver.Value) (driver.Result, error) {
+	return driver.ResultNoRows, st.s.call("stmt " + st.q)
+}
+func (st *fakeStmt) Query([]driver.Value) (driver.Rows, error) {
+	if err := st.s.call("stmt " + st.q); err != nil {
+		return nil, err
+	}
+	return &fakeRows{s: st.s}, nil
+}
+
+// fakeRows are three rows of one column.
+type fakeRows struct {
+	s   *server
+	ctx context.Context
+	n   int
+}
+
+func (r *fakeRows) Columns() []string { return []string{"n"} }
+func (r *fakeRows) Close() error {
+	if r.ctx != nil && r.ctx.Err() != nil { // real drivers give up the connection
+		return r.s.call("rows cut off")
+	}
+	return r.s.call("rows closed")
+}
+func (r *fakeRows) Next(dest []driver.Value) error {
+	if r.n == 3 {
+		return io.EOF
+	}
+	r.n++
+	dest[0] = int64(r.n)
+	return r.s.call("row")
+}
+
+var errPlain = errors.New("plain")
+
+// classify knows fakedb's faults by their reason, and losses.
+func classify(f retryable.Fault) retryable.Reason {
+	if r := retryable.ReasonOf(f.Err); r != retryable.None {
+		return r
+	}
+	if errors.Is(f.Err, driver.ErrBadConn) || errors.Is(f.Err, io.ErrUnexpectedEOF) {
+		if f.Phase == retryable.Commit {
+			return retryable.CommitUnknown
+		}
+		return retryable.Disconnected
+	}
+	return retryable.None
+}
+
+func newDB(t *testing.T, s *server) *sqladapter.DB {
+	t.Helper()
+	db := sqladapter.New(s, sqladapter.Config{Classify: classify})
+	db.SQL().SetMaxOpenConns(1)
+	t.Cleanup(func() {
+		if n := db.SQL().Stats().InUse; n != 0 {
+			t.Errorf("%d connections in use", n)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+// run calls Run and returns how often fn ran.
+func run(db *sqladapter.DB, o txctx.Options, fn func(ctx context.Context) error) (runs int, err error) {
+	err = txctx.Run(context.Background(), db, o, func(ctx context.Context) error {
+		runs++
+		return fn(ctx)
+	})
+	return runs, err
+}
+
+func exec(ctx context.Context, q string) error {
+	_, err := sqladapter.Tx(ctx).ExecContext(ctx, q)
+	return err
+}
+
+var conflict = fakedb.Fault(retryable.Deadlock)

@@ -1,0 +1,97 @@
+// Package sqladapter gives Reprise any database/sql driver: it wraps the driver's
+// connector, so that every error of a transaction is seen where the driver
+// returns it, while handlers hold a genuine [sql.Tx] that any library takes.
+//
+//	db := sqladapter.New(stdlib.GetConnector(cfg), sqladapter.Config{Classify: pgadapter.Classify})
+//	r.Use(middleware.New(db, middleware.Config{}))
+//
+//	func handler(w http.ResponseWriter, r *http.Request) error {
+//		_, err := sqladapter.Tx(r.Context()).ExecContext(r.Context(), `update ...`)
+//		return err
+//	}
+//
+// The transaction begins with the first [Tx] of an attempt. Where that fails, Tx
+// returns a transaction all the same, whose every statement answers why. A doomed
+// transaction refuses statements without I/O, with the error that doomed it.
+//
+// The transaction is Reprise's to end. A handler's own Commit rolls back and
+// fails the request with [txctx.ErrManaged]; so do its own Rollback, and COMMIT or
+// ROLLBACK sent as text, which are refused. Savepoints sent as text are the
+// handler's own.
+//
+// [DB.SQL] is the pool for everything outside of requests; there the wrapper
+// passes everything through. Who needs the driver's own connection, by
+// [sql.Conn.Raw], asks for its Raw method.
+package sqladapter
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+
+	"github.com/reprise-go/reprise/retryable"
+	"github.com/reprise-go/reprise/txctx"
+)
+
+// Config says how transactions are begun and errors judged.
+type Config struct {
+	// Classify judges the driver's errors. At phase Commit it must not call
+	// anything a reason to replay but the server's own refusal. Required
+	Classify retryable.Classifier
+
+	// TxOptions are those of every transaction. ReadOnly is set for requests that
+	// the middleware runs READ ONLY. The driver's defaults
+	TxOptions sql.TxOptions
+
+	_ struct{}
+}
+
+// DB runs attempts on a database/sql pool. It implements [txctx.DB]. Close it.
+type DB struct {
+	pool *sql.DB
+	cfg  Config
+}
+
+var _ txctx.DB = (*DB)(nil)
+
+// New returns a DB on a new pool of c's connections. New panics if c or
+// cfg.Classify is nil.
+func New(c driver.Connector, cfg Config) *DB {
+	if c == nil {
+		panic("sqladapter: New: connector is nil")
+	}
+	if cfg.Classify == nil {
+		panic("sqladapter: New: Config.Classify is nil")
+	}
+	return &DB{pool: sql.OpenDB(connector{c}), cfg: cfg}
+}
+
+// SQL returns the pool, for everything outside of requests: migrations, health
+// checks, settings of the pool.
+func (db *DB) SQL() *sql.DB { return db.pool }
+
+// Close closes the pool.
+func (db *DB) Close() error { return db.pool.Close() }
+
+// Begin implements [txctx.DB]. It does no I/O.
+func (db *DB) Begin(ctx context.Context, c *txctx.Control) (context.Context, txctx.Tx) {
+	w := &work{db: db, c: c}
+	w.ctx, w.cancel = context.WithCancelCause(context.WithValue(ctx, txKey{}, w))
+	return w.ctx, w
+}
+
+// options returns the options to begin with.
+func (w *work) options() *sql.TxOptions {
+	o := w.db.cfg.TxOptions
+	o.ReadOnly = o.ReadOnly || w.c.ReadOnly()
+	return &o
+}
+
+// mark judges err and returns it marked, unchanged if it is no reason to replay.
+func (w *work) mark(err error, phase retryable.Phase) error {
+	reason := w.db.cfg.Classify(retryable.Fault{Err: err, Phase: phase, ReadOnly: w.options().ReadOnly})
+	if reason == retryable.None {
+		return err
+	}
+	return &retryable.Error{Reason: reason, Err: err}
+}
