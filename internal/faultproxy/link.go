@@ -1,4 +1,4 @@
-package pgproxy
+package faultproxy
 
 import (
 	"errors"
@@ -11,13 +11,14 @@ import (
 // link is a client's connection and the one to the server that goes with it.
 type link struct {
 	p      *Proxy
+	conn   Conn
 	client *net.TCPConn
-	server *net.TCPConn // nil during startup; see setServer
+	server *net.TCPConn // nil before it is dialled; see setServer
 	up     *flow
 	down   *flow
 
-	session atomic.Bool // startup has come and the server is connected
-	ready   atomic.Bool // the first ReadyForQuery has passed
+	session atomic.Bool // the server is connected
+	ready   atomic.Bool // the start-up phase is over
 	black   atomic.Bool // nothing passes any more
 
 	once sync.Once
@@ -29,19 +30,19 @@ type link struct {
 	serverGone bool
 	keepClient bool // it is not told that the server has gone
 	keepServer bool
-	asked      int64 // Query, Sync and FunctionCall messages passed on
-	answered   int64 // ReadyForQuery messages seen in reply
+	asked      int64 // messages with Asks passed on
+	answered   int64 // messages with Ends seen in reply
 	swallow    *swallow
 }
 
 // swallow is a reply that does not reach the client.
 type swallow struct {
-	reply int64 // the number of its ReadyForQuery
-	then  func()
+	reply int64  // its number, from 1
+	then  func() // nil: nothing
 }
 
 func newLink(p *Proxy, client *net.TCPConn) *link {
-	l := &link{p: p, client: client, done: make(chan struct{})}
+	l := &link{p: p, conn: p.protocol.Open(), client: client, done: make(chan struct{})}
 	l.up, l.down = newFlow(l, Up, client), newFlow(l, Down, nil)
 	return l
 }
@@ -49,7 +50,7 @@ func newLink(p *Proxy, client *net.TCPConn) *link {
 // run carries the connection until it ends.
 func (l *link) run() {
 	defer l.finish(FIN)
-	first, ok := l.startup()
+	first, ok := l.start()
 	if !ok {
 		return
 	}
@@ -121,7 +122,7 @@ func (l *link) ended(f *flow, err error) {
 		// that no reset overtakes it.
 		f.queue.push(item{after: func() { _ = l.server.CloseWrite() }})
 	default:
-		// PostgreSQL has no half-closed sessions: the client's side ends too.
+		// Databases have no half-closed sessions: the client's side ends too.
 		f.queue.push(item{after: func() { shut(l.client, how) }})
 	}
 }

@@ -1,4 +1,4 @@
-package pgproxy
+package faultproxy
 
 import "time"
 
@@ -25,7 +25,8 @@ func (p *Proxy) BlackHole(on bool) {
 	}
 }
 
-// DropCancels swallows cancel requests, which are otherwise passed on.
+// DropCancels swallows cancel requests, which are otherwise passed on. They are
+// those that come on a connection of their own, as in PostgreSQL; MySQL has none.
 func (p *Proxy) DropCancels(on bool) { p.dropCancels.Store(on) }
 
 // SetLatency delays every byte that is read from now on, without limiting the

@@ -1,4 +1,4 @@
-package pgproxy
+package faultproxy
 
 import (
 	"slices"
@@ -89,9 +89,9 @@ func (rs *rules) forget(l *link) {
 	}
 }
 
-// match returns the rule that fires at the message raw of f, if any, and the
-// byte of raw it fires at.
-func (rs *rules) match(l *link, f *flow, raw []byte, ready bool) (*armed, int) {
+// match returns the rule that fires at the message m of f, if any, and the byte
+// of m it fires at.
+func (rs *rules) match(l *link, f *flow, m *Message, ready bool) (*armed, int) {
 	if !rs.some.Load() {
 		return nil, 0
 	}
@@ -110,7 +110,7 @@ func (rs *rules) match(l *link, f *flow, raw []byte, ready bool) (*armed, int) {
 		if !a.FromStart {
 			off -= f.base
 		}
-		at, ok := a.When.hits(raw, off)
+		at, ok := a.When.hits(m, off)
 		if !ok {
 			continue
 		}

@@ -1,4 +1,4 @@
-package pgproxy
+package faultproxy
 
 import (
 	"fmt"
@@ -19,7 +19,8 @@ const (
 )
 
 // Then is what happens to the connection after that. Except with Nothing and
-// AwaitReply, whatever comes after the message in its direction is swallowed.
+// AwaitReply, whatever comes after the message in its direction is swallowed, and
+// so is the reply to a message up that the server gets.
 type Then uint8
 
 const (
@@ -52,8 +53,8 @@ type Rule struct {
 	// PerConn counts, for Nth and Times, in each connection by itself. false: in
 	// all of them together
 	PerConn bool
-	// FromStart also counts what comes before the first ReadyForQuery. false:
-	// bytes and messages of startup and authentication are not seen
+	// FromStart also counts the start-up phase with its authentication. false:
+	// its bytes and messages are not seen
 	FromStart bool
 
 	Do    Do
@@ -65,9 +66,9 @@ type Rule struct {
 	// Before does Then at once, and Do after it. With Hold and CutClient: the
 	// late COMMIT. false
 	Before bool
-	// AwaitReply, for messages up, swallows the server's reply up to its
-	// ReadyForQuery, and does Then after it: the server has surely done it. It
-	// is the reply to the Query or to the next Sync. false
+	// AwaitReply, for messages up, swallows the server's whole reply and does
+	// Then after it: the server has surely done it. Where the message has no reply
+	// of its own, it is that to the next message that has. false
 	AwaitReply bool
 	// KeepServer, for CutClient, does not tell the server: its session, its
 	// transaction and its locks stay until CutAll or Close. false
@@ -78,13 +79,13 @@ type Rule struct {
 func (r Rule) check() {
 	switch {
 	case r.When.hits == nil:
-		panic("pgproxy: Rule.When is missing")
+		panic("faultproxy: Rule.When is missing")
 	case r.AwaitReply && (r.When.dir == Down || r.Before):
-		panic("pgproxy: Rule.AwaitReply is for messages up, and without Before")
+		panic("faultproxy: Rule.AwaitReply is for messages up, and without Before")
 	case r.AwaitReply && (r.Do == Drop || r.Do == Truncate):
-		panic("pgproxy: Rule.AwaitReply is for messages that the server gets")
+		panic("faultproxy: Rule.AwaitReply is for messages that the server gets")
 	case r.KeepServer && r.Then != CutClient:
-		panic("pgproxy: Rule.KeepServer is for CutClient")
+		panic("faultproxy: Rule.KeepServer is for CutClient")
 	}
 }
 

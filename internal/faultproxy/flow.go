@@ -1,4 +1,4 @@
-package pgproxy
+package faultproxy
 
 import (
 	"net"
@@ -14,7 +14,7 @@ type flow struct {
 
 	// Of the reading goroutine:
 	pos     int64 // of the next message
-	base    int64 // pos after the first ReadyForQuery
+	base    int64 // pos after the start-up phase
 	based   bool
 	dead    bool // a rule has cut this flow: what comes is swallowed
 	batch   []item
@@ -47,7 +47,7 @@ func (f *flow) read(first []byte) {
 		f.message(first)
 	}
 	for {
-		raw, err := f.in.next(f.flush)
+		raw, err := f.in.next(f.need, f.flush)
 		switch {
 		case err == nil:
 			f.message(raw)
@@ -62,6 +62,8 @@ func (f *flow) read(first []byte) {
 	}
 }
 
+func (f *flow) need(have []byte) (int, error) { return f.link.conn.Need(f.dir, have) }
+
 // flush hands over what was read together.
 func (f *flow) flush() {
 	if len(f.batch) > 0 {
@@ -74,13 +76,15 @@ func (f *flow) flush() {
 // message decides about one message.
 func (f *flow) message(raw []byte) {
 	l := f.link
+	m := l.conn.Read(f.dir, raw)
+	m.raw = raw
 	ready := l.ready.Load()
 	if ready {
 		if !f.based {
 			f.based, f.base = true, f.pos
 		}
-		l.p.counts.add(f.dir, raw)
-	} else if f.dir == Down && raw[0] == 'Z' {
+		l.p.counts.add(f.dir, &m)
+	} else if f.dir == Down && m.Ends {
 		// Before the client can answer, and after this message.
 		defer l.ready.Store(true)
 	}
@@ -89,23 +93,27 @@ func (f *flow) message(raw []byte) {
 	if f.dead || l.black.Load() {
 		return
 	}
-	if ready && f.dir == Down && l.swallowed(raw[0]) {
+	if ready && f.dir == Down && l.swallowed(&m) {
 		return
 	}
-	rule, at := l.p.rules.match(l, f, raw, ready)
+	rule, at := l.p.rules.match(l, f, &m, ready)
 	if rule == nil || rule.Do != Drop && rule.Do != Truncate {
-		f.asks(raw[0], ready)
+		f.sent(&m, ready)
 	}
 	if rule == nil {
 		f.pass(raw)
 		return
 	}
-	f.fault(rule, raw, at)
+	f.fault(rule, &m, at)
 }
 
-// asks counts the messages up that ReadyForQuery replies to.
-func (f *flow) asks(typ byte, ready bool) {
-	if f.dir == Up && ready && (typ == 'Q' || typ == 'S' || typ == 'F') {
+// sent counts the messages up that are replied to.
+func (f *flow) sent(m *Message, ready bool) {
+	if f.dir != Up {
+		return
+	}
+	f.link.conn.Sent(*m)
+	if ready && m.Asks {
 		f.link.mu.Lock()
 		f.link.asked++
 		f.link.mu.Unlock()

@@ -1,10 +1,10 @@
-package pgproxy
+package faultproxy
 
 import "time"
 
-// fault does what rule a wants done at byte at of the message raw.
-func (f *flow) fault(a *armed, raw []byte, at int) {
-	l := f.link
+// fault does what rule a wants done at byte at of the message m.
+func (f *flow) fault(a *armed, m *Message, at int) {
+	l, raw := f.link, m.raw
 	if at > 0 {
 		f.pass(raw[:at])
 	}
@@ -32,23 +32,26 @@ func (f *flow) fault(a *armed, raw []byte, at int) {
 	}
 	switch {
 	case a.AwaitReply:
-		l.awaitReply(raw[0], finally)
+		l.swallowReply(m, finally)
 	case a.Before:
 		l.strike(a.Rule)
 		it.after = a.hit.done.close
 	default:
 		it.after = finally
+		if f.dir == Up && f.dead && a.Do != Drop && a.Do != Truncate {
+			l.swallowReply(m, nil) // a server is sometimes faster than the cut
+		}
 	}
 	f.batch = append(f.batch, it)
 }
 
-// awaitReply swallows the reply to the message up of type typ, which asks has
-// counted, and calls then.
-func (l *link) awaitReply(typ byte, then func()) {
+// swallowReply swallows the reply to the message up m, which sent has counted, and
+// calls then.
+func (l *link) swallowReply(m *Message, then func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	reply := l.asked
-	if typ != 'Q' && typ != 'S' && typ != 'F' {
+	if !m.Asks {
 		reply++ // to the next one that asks
 	}
 	if l.swallow == nil {
@@ -56,22 +59,24 @@ func (l *link) awaitReply(typ byte, then func()) {
 	}
 }
 
-// swallowed reports whether a message down of type typ belongs to a reply that
-// does not reach the client, and counts replies.
-func (l *link) swallowed(typ byte) bool {
+// swallowed reports whether the message down m belongs to a reply that does not
+// reach the client, and counts replies.
+func (l *link) swallowed(m *Message) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.swallow
 	yes := s != nil && l.answered >= s.reply-1
-	if typ != 'Z' {
+	if !m.Ends {
 		return yes
 	}
 	l.answered++
 	if s != nil && l.answered >= s.reply {
 		l.swallow = nil
-		// In its turn, after the replies before it. The queue never waits for
-		// this goroutine, and the lock is not needed to empty it.
-		l.down.batch = append(l.down.batch, item{after: s.then})
+		if s.then != nil {
+			// In its turn, after the replies before it. The queue never waits for
+			// this goroutine, and the lock is not needed to empty it.
+			l.down.batch = append(l.down.batch, item{after: s.then})
+		}
 	}
 	return yes
 }

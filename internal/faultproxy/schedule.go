@@ -1,8 +1,8 @@
-package pgproxy
+package faultproxy
 
 import "math/rand/v2"
 
-// Schedule is a stream of random faults; see [RandomRule]. The same seed draws
+// Schedule is a stream of random faults; see [Protocol.RandomRule]. The same seed draws
 // the same faults in the same order. Where they strike is up to the traffic.
 type Schedule struct {
 	Seed uint64
@@ -22,6 +22,7 @@ type Schedule struct {
 
 type schedule struct {
 	Schedule
+	protocol Protocol
 	rnd      *rand.Rand
 	messages int
 }
@@ -31,10 +32,10 @@ func (p *Proxy) SetSchedule(s Schedule) {
 	if s.Logf == nil {
 		s.Logf = func(string, ...any) {}
 	}
-	s.Logf("pgproxy: schedule with seed %d", s.Seed)
+	s.Logf("faultproxy: schedule with seed %d", s.Seed)
 	p.rules.mu.Lock()
 	defer p.rules.mu.Unlock()
-	p.rules.schedule = &schedule{Schedule: s, rnd: rand.New(rand.NewPCG(s.Seed, 0))}
+	p.rules.schedule = &schedule{Schedule: s, protocol: p.protocol, rnd: rand.New(rand.NewPCG(s.Seed, 0))}
 	p.rules.some.Store(true)
 }
 
@@ -49,8 +50,8 @@ func (rs *rules) scheduleConn(l *link, n int64) {
 	if s == nil || s.EveryConns <= 0 || n%int64(s.EveryConns) != 0 {
 		return
 	}
-	r := randomRule(s.rnd, true)
-	s.Logf("pgproxy: connection %d: %s", n, r)
+	r := s.protocol.randomRule(s.rnd, true)
+	s.Logf("faultproxy: connection %d: %s", n, r)
 	rs.addLocked(r, l)
 }
 
@@ -65,7 +66,7 @@ func (rs *rules) scheduleMessage() {
 	if s.messages%s.EveryMessages != 0 {
 		return
 	}
-	r := randomRule(s.rnd, false)
-	s.Logf("pgproxy: after %d messages: %s", s.messages, r)
+	r := s.protocol.randomRule(s.rnd, false)
+	s.Logf("faultproxy: after %d messages: %s", s.messages, r)
 	rs.addLocked(r, nil)
 }

@@ -1,4 +1,4 @@
-package pgproxy
+package faultproxy
 
 import (
 	"context"
@@ -32,6 +32,7 @@ const (
 // Proxy is a proxy in front of one server. Its methods are safe for concurrent
 // use. [Proxy.Close] it.
 type Proxy struct {
+	protocol Protocol
 	listener net.Listener
 	ctx      context.Context // over when closed
 	stop     context.CancelFunc
@@ -51,13 +52,14 @@ type Proxy struct {
 }
 
 // New returns a proxy that listens on a free port of 127.0.0.1 and passes
-// everything on to upstream, a host:port.
-func New(upstream string) (*Proxy, error) {
+// everything on to upstream, a host:port. Its protocol's own New is the one to
+// use.
+func New(protocol Protocol, upstream string) (*Proxy, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, fmt.Errorf("pgproxy: %w", err)
+		return nil, fmt.Errorf("faultproxy: %w", err)
 	}
-	p := &Proxy{listener: l, upstream: upstream, links: map[*link]struct{}{}}
+	p := &Proxy{protocol: protocol, listener: l, upstream: upstream, links: map[*link]struct{}{}}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.wg.Go(p.accept)
 	return p, nil

@@ -1,4 +1,4 @@
-package pgproxy
+package faultproxy
 
 import (
 	"slices"
@@ -8,43 +8,46 @@ import (
 // queriesKept is how many SQL texts are remembered.
 const queriesKept = 4096
 
-// counts is what has passed since the first ReadyForQuery of each connection.
+// counts is what has passed since the start-up phase of each connection.
 type counts struct {
 	mu      sync.Mutex
 	seen    [2][256]int64
+	waits   int64
 	queries []string
 }
 
-func (c *counts) add(dir Dir, raw []byte) {
+func (c *counts) add(dir Dir, m *Message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.seen[dir][raw[0]]++
-	if dir != Up {
-		return
+	c.seen[dir][m.Type]++
+	if m.Waits {
+		c.waits++
 	}
-	if sql, ok := sqlOf(raw); ok {
+	if m.HasSQL {
 		if len(c.queries) == 2*queriesKept {
 			c.queries = append(c.queries[:0], c.queries[queriesKept:]...)
 		}
-		c.queries = append(c.queries, sql)
+		c.queries = append(c.queries, m.SQL)
 	}
 }
 
-// Count returns how many messages of a type came to the proxy, those of startup
-// and authentication left out, those that rules dropped not.
+// Count returns how many messages of a type came to the proxy, those of the
+// start-up phase left out, those that rules dropped not.
 func (p *Proxy) Count(dir Dir, typ byte) int64 {
 	p.counts.mu.Lock()
 	defer p.counts.mu.Unlock()
 	return p.counts.seen[dir][typ]
 }
 
-// Flushes returns how many times a client waited for the server: its Query,
-// Sync, Flush and FunctionCall messages.
+// Flushes returns how many times a client waited for the server, by the messages
+// that make it wait.
 func (p *Proxy) Flushes() int64 {
-	return p.Count(Up, 'Q') + p.Count(Up, 'S') + p.Count(Up, 'H') + p.Count(Up, 'F')
+	p.counts.mu.Lock()
+	defer p.counts.mu.Unlock()
+	return p.counts.waits
 }
 
-// Queries returns the last 4096 SQL texts of Query and Parse messages.
+// Queries returns the last 4096 SQL texts, of statements prepared too.
 func (p *Proxy) Queries() []string {
 	p.counts.mu.Lock()
 	defer p.counts.mu.Unlock()
@@ -56,5 +59,5 @@ func (p *Proxy) Queries() []string {
 func (p *Proxy) ResetCounts() {
 	p.counts.mu.Lock()
 	defer p.counts.mu.Unlock()
-	p.counts.seen, p.counts.queries = [2][256]int64{}, nil
+	p.counts.seen, p.counts.waits, p.counts.queries = [2][256]int64{}, 0, nil
 }
