@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what the tests need and is not there yet: a C compiler for the race
-# detector and the PostgreSQL server. Debian and Ubuntu (root or sudo) and macOS
-# (Homebrew). It starts no service: tests start their own servers on loopback.
+# detector, and the servers of PostgreSQL and MariaDB. Debian and Ubuntu (root or
+# sudo) and macOS (Homebrew). It starts no service: tests start their own servers
+# on loopback.
 set -eu
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -17,8 +18,24 @@ have_postgres() {
 	return 1
 }
 
+have_mariadb() (
+	PATH="$PATH:/usr/sbin:/usr/libexec:/opt/homebrew/opt/mariadb/bin:/usr/local/opt/mariadb/bin"
+	have mariadb-install-db && { have mariadbd || have mysqld; }
+)
+
 as_root() {
 	if [ "$(id -u)" = 0 ]; then "$@"; elif have sudo; then sudo "$@"; else die "need root or sudo for: $*"; fi
+}
+
+# Debian starts a service as it installs it, unless this file tells it not to.
+policy=/usr/sbin/policy-rc.d
+
+no_services() {
+	[ -e "$policy" ] && return
+	trap 'as_root rm -f "$policy"' EXIT
+	trap 'exit 1' HUP INT TERM
+	printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+	as_root chmod 755 "$policy"
 }
 
 apt_install() {
@@ -39,15 +56,19 @@ if ! have_postgres; then
 		printf 'create_main_cluster = false\n' | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
 	fi
 fi
+have_mariadb || missing="$missing mariadb-server"
 [ -z "$missing" ] && exit 0
 
 if have apt-get; then
+	no_services
 	# shellcheck disable=SC2086
 	apt_install $missing
 elif have brew; then
 	have gcc || have clang || die "the race detector needs a C compiler: xcode-select --install"
 	have_postgres || { say "installing postgresql"; brew install --quiet postgresql@17; }
+	have_mariadb || { say "installing mariadb"; brew install --quiet mariadb; }
 else
 	die "please install:$missing"
 fi
 have_postgres || die "PostgreSQL was installed but initdb and postgres are not where they are looked for"
+have_mariadb || die "MariaDB was installed but mariadbd and mariadb-install-db are not where they are looked for"

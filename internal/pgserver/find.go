@@ -1,14 +1,12 @@
 package pgserver
 
 import (
-	"cmp"
 	"fmt"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/reprise-go/reprise/internal/dbproc"
 )
 
 // usualPlaces is where packages put the server's programs without adding them
@@ -40,13 +38,7 @@ func find(dir string) (tools, error) {
 	if err1 == nil && err2 == nil {
 		return tools{initdb, postgres}, nil
 	}
-	var dirs []string
-	for _, place := range usualPlaces {
-		found, _ := filepath.Glob(place) // fails on bad patterns only
-		dirs = append(dirs, found...)
-	}
-	slices.SortStableFunc(dirs, func(a, b string) int { return cmp.Compare(version(b), version(a)) })
-	for _, dir := range dirs {
+	for _, dir := range dbproc.Dirs(usualPlaces) {
 		if t, ok := in(dir); ok {
 			return t, nil
 		}
@@ -59,16 +51,4 @@ func in(dir string) (tools, bool) {
 	initdb, err1 := exec.LookPath(filepath.Join(dir, "initdb"))
 	postgres, err2 := exec.LookPath(filepath.Join(dir, "postgres"))
 	return tools{initdb, postgres}, err1 == nil && err2 == nil
-}
-
-var number = regexp.MustCompile(`\d+(\.\d+)?`)
-
-// version is the last number in a path; 0 where there is none.
-func version(dir string) float64 {
-	all := number.FindAllString(dir, -1)
-	if len(all) == 0 {
-		return 0
-	}
-	v, _ := strconv.ParseFloat(all[len(all)-1], 64)
-	return v
 }

@@ -1,17 +1,16 @@
 //go:build unix
 
-package pgserver
+package dbproc
 
 import (
 	"io"
 	"os"
 	"os/exec"
-	"syscall"
 	"time"
 )
 
-// process is a running server.
-type process struct {
+// Process is a running server.
+type Process struct {
 	cmd *exec.Cmd
 
 	// alive reports end of file when the last process of the server has gone:
@@ -21,7 +20,7 @@ type process struct {
 }
 
 // startProcess starts cmd, which comes from guard.command.
-func startProcess(cmd *exec.Cmd) (*process, error) {
+func startProcess(cmd *exec.Cmd) (*Process, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -33,11 +32,11 @@ func startProcess(cmd *exec.Cmd) (*process, error) {
 		r.Close()
 		return nil, err
 	}
-	return &process{cmd: cmd, alive: r}, nil
+	return &Process{cmd: cmd, alive: r}, nil
 }
 
-// goneWithin waits up to d for the last process to go.
-func (p *process) goneWithin(d time.Duration) bool {
+// GoneWithin waits up to d for the last process to go.
+func (p *Process) GoneWithin(d time.Duration) bool {
 	if p.gone {
 		return true
 	}
@@ -49,23 +48,17 @@ func (p *process) goneWithin(d time.Duration) bool {
 	return p.gone
 }
 
-// stop tells the main process to stop. One that has ended by itself is fine.
-func (p *process) stop(mode Mode) error {
-	sig := syscall.SIGTERM
-	switch mode {
-	case Fast:
-		sig = syscall.SIGINT
-	case Immediate:
-		sig = syscall.SIGQUIT
-	}
+// Signal sends the main process a signal. One that has ended by itself is fine.
+func (p *Process) Signal(sig os.Signal) error {
 	// A zombie until reap, so that the number is not anybody else's.
 	return p.cmd.Process.Signal(sig)
 }
 
-func (p *process) kill() error { return p.cmd.Process.Kill() }
+// Kill kills the main process.
+func (p *Process) Kill() error { return p.cmd.Process.Kill() }
 
 // reap takes note of the end of the main process.
-func (p *process) reap() {
+func (p *Process) reap() {
 	_ = p.cmd.Wait() // a server we killed did not exit with 0
 	p.alive.Close()
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package pgserver
+package dbproc
 
 import (
 	"os"
@@ -9,14 +9,13 @@ import (
 	"syscall"
 )
 
-// credential is the user that root's servers run as: postgres, else nobody. It
-// is nil, for ourselves, where we are not root or there is neither; then
-// PostgreSQL says what is wrong.
-func credential() *syscall.Credential {
+// credential is the first of users that exists. It is nil, for ourselves, where
+// we are not root or none does; a server that minds says what is wrong.
+func credential(users []string) *syscall.Credential {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	for _, name := range []string{"postgres", "nobody"} {
+	for _, name := range users {
 		u, err := user.Lookup(name)
 		if err != nil {
 			continue
@@ -31,8 +30,8 @@ func credential() *syscall.Credential {
 }
 
 // giveAway makes dir belong to the user the server runs as.
-func giveAway(dir string) error {
-	c := credential()
+func giveAway(dir string, users []string) error {
+	c := credential(users)
 	if c == nil {
 		return nil
 	}

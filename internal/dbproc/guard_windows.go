@@ -1,4 +1,4 @@
-package pgserver
+package dbproc
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 // guard does nothing on Windows.
 type guard struct{}
 
-func newGuard(string) (*guard, error) { return &guard{}, nil }
+func newGuard(string, Kind) (*guard, error) { return &guard{}, nil }
 
 func (*guard) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, name, args...)
@@ -18,4 +18,4 @@ func (*guard) forget() {}
 
 func (*guard) close() error { return nil }
 
-func giveAway(string) error { return nil }
+func giveAway(string, []string) error { return nil }

@@ -1,4 +1,4 @@
-package pgserver
+package dbproc
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 )
 
 // children returns the process ids of the server's other processes.
-func (p *process) children() []int {
+func (p *Process) children() []int {
 	pid := p.cmd.Process.Pid
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
 	var pids []int
@@ -21,11 +21,12 @@ func (p *process) children() []int {
 	return pids
 }
 
-// killOrphans kills those of pids that still belong to PostgreSQL.
-func killOrphans(pids []int) {
+// killOrphans kills those of pids whose processes' names begin with name: the
+// others' numbers are somebody else's by now.
+func killOrphans(pids []int, name string) {
 	for _, pid := range pids {
-		name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-		if err == nil && strings.HasPrefix(string(name), "postgres") {
+		comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+		if err == nil && strings.HasPrefix(string(comm), name) {
 			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have gone just now
 		}
 	}
