@@ -34,10 +34,10 @@ func (r *run) attempt(n int, before verdict) (v verdict) {
 	r.emit(Event{Kind: AttemptStarted, Attempt: n})
 
 	ended := func() {
-		c.leaveLane(v.reason)
+		queued := c.leaveLane(v.reason)
 		r.emit(Event{
 			Kind: AttemptEnded, Attempt: n, Reason: v.reason, Phase: v.phase, Outcome: v.outcome,
-			Err: v.err, Duration: time.Since(started),
+			Err: v.err, Duration: time.Since(started), Queued: queued,
 		})
 	}
 	// Success means that the end was reached. Without a recovered value the

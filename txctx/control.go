@@ -26,6 +26,7 @@ type Control struct {
 	wish  wish
 	hooks []func(context.Context)
 	lane  *ticket // nil before the transaction begins
+	wait  time.Duration
 }
 
 // wish is what the handler asked for at the end of its attempt.
@@ -165,11 +166,15 @@ func (c *Control) enterLane(ctx context.Context) {
 	if key == "" {
 		return
 	}
+	asked := time.Now()
 	t := o.Lanes.enter(ctx, key, c.number > 1, c.run.policy.RetryFor/4)
 	c.mu.Lock()
 	over := c.over
 	if !over {
 		c.lane = &t
+		if t.queued {
+			c.wait = time.Since(asked)
+		}
 	}
 	c.mu.Unlock()
 	if over { // a stray statement: its turn is nobody's
@@ -183,15 +188,18 @@ func (c *Control) hasLane() bool {
 	return c.lane != nil
 }
 
-// leaveLane ends the attempt's turn. Call it after end.
-func (c *Control) leaveLane(reason retryable.Reason) {
+// leaveLane ends the attempt's turn and returns how long it had waited for it.
+// Call it after end.
+func (c *Control) leaveLane(reason retryable.Reason) (waited time.Duration) {
 	c.mu.Lock()
 	t := c.lane
 	c.lane = nil
+	waited = c.wait
 	c.mu.Unlock()
 	if t != nil {
 		c.run.o.Lanes.leave(*t, reason)
 	}
+	return waited
 }
 
 // end closes the attempt for its handler and adapter and returns what they left.

@@ -13,7 +13,7 @@ const (
 	// AttemptStarted: an attempt is about to run. Attempt is its number.
 	AttemptStarted EventKind = iota + 1
 	// AttemptEnded: an attempt was committed, rolled back, or lost sight of. All
-	// fields but Pause, Protected and Why are set.
+	// fields but Pause, Protected and Why are set; Queued, if it had to wait.
 	AttemptEnded
 	// ReplayScheduled: the attempt is replayed after Pause, because of Reason.
 	ReplayScheduled
@@ -47,6 +47,7 @@ type Event struct {
 	Outcome  Outcome          // what became of the transaction
 	Err      error            // the error of the attempt or of the run, nil if none
 	Duration time.Duration
+	Queued   time.Duration // of Duration, what an attempt waited for its turn in its lane
 	Pause    time.Duration
 
 	// Protected reports, at RequestFinished, whether a lost connection would

@@ -57,8 +57,9 @@ type waiter struct {
 // ticket is an attempt's stay in a lane. The zero ticket is that of a lane nobody
 // has heard of.
 type ticket struct {
-	key  string
-	held bool
+	key    string
+	held   bool
+	queued bool // it had to wait
 }
 
 // enter waits for the attempt's turn in the lane, no longer than patience.
@@ -79,6 +80,7 @@ func (ls *Lanes) enter(ctx context.Context, key string, replay bool, patience ti
 		t.held = true
 		return t
 	}
+	t.queued = true
 	w := l.enqueue(replay)
 	ls.mu.Unlock()
 

@@ -191,6 +191,12 @@ func TestALaneWaitsWithABound(t *testing.T) {
 		o := laneOptions("hot")
 		o.Retry.RetryFor = 4 * time.Second // patience 1 s
 		heat(o)
+		var queued []time.Duration
+		o.Observe = func(_ context.Context, ev txctx.Event) {
+			if ev.Kind == txctx.AttemptEnded {
+				queued = append(queued, ev.Queued)
+			}
+		}
 		db := fakedb.New()
 		start := time.Now()
 		err := txctx.Run(context.Background(), db, o, func(ctx context.Context) error {
@@ -203,6 +209,9 @@ func TestALaneWaitsWithABound(t *testing.T) {
 		})
 		if took := time.Since(start); err != nil || took > time.Second {
 			t.Errorf("took %v, error %v", took, err)
+		}
+		if want := []time.Duration{time.Second, 0}; !slices.Equal(queued, want) { // inner, outer
+			t.Errorf("queued %v, want %v", queued, want)
 		}
 	})
 }
