@@ -22,8 +22,11 @@ var arrows = map[string][]string{
 		"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/pgconn", "github.com/jackc/pgx/v5/pgtype",
 		"github.com/jackc/pgx/v5/pgxpool", "github.com/jackc/puddle/v2", module + "txctx", module + "retryable",
 	},
-	"sqladapter":       {module + "txctx", module + "retryable", module + "internal/sqltext"},
-	"sqliteadapter":    {"modernc.org/sqlite", module + "sqladapter", module + "txctx", module + "retryable"},
+	"sqladapter":    {module + "txctx", module + "retryable", module + "internal/sqltext"},
+	"sqliteadapter": {"modernc.org/sqlite", module + "sqladapter", module + "txctx", module + "retryable"},
+	"mysqladapter": {
+		"github.com/go-sql-driver/mysql", module + "sqladapter", module + "txctx", module + "retryable", module + "internal/sqltext",
+	},
 	"internal/spool":   {},
 	"internal/sqltext": {},
 }
@@ -58,6 +61,7 @@ func TestArrows(t *testing.T) {
 		// Even a test would put the driver into the go.sum of users of this package.
 		for _, imp := range slices.Concat(pkg.TestImports, pkg.XTestImports) {
 			if strings.HasPrefix(imp, "github.com/jackc/") && name != "pgadapter" ||
+				strings.HasPrefix(imp, "github.com/go-sql-driver/") && name != "mysqladapter" ||
 				strings.HasPrefix(imp, "modernc.org/") && name != "sqliteadapter" {
 				t.Errorf("a test of %s imports %s", name, imp)
 			}

@@ -33,8 +33,8 @@
 //   - [github.com/reprise-go/reprise/pgadapter] is PostgreSQL over pgxpool, and
 //     where a handler gets its transaction: pgadapter.Tx(r.Context()).
 //   - [github.com/reprise-go/reprise/sqladapter] is any driver of database/sql, for
-//     libraries that want a *sql.Tx; [github.com/reprise-go/reprise/sqliteadapter]
-//     is SQLite.
+//     libraries that want a *sql.Tx; [github.com/reprise-go/reprise/mysqladapter]
+//     is MySQL and MariaDB, [github.com/reprise-go/reprise/sqliteadapter] SQLite.
 //   - [github.com/reprise-go/reprise/txctx] is the engine, for jobs, and what a
 //     handler may ask of its attempt.
 //   - [github.com/reprise-go/reprise/retryable] holds reasons, marks and policy.

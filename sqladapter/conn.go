@@ -93,7 +93,7 @@ func (c *conn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, erro
 	if err != nil || w == nil {
 		return inner, err
 	}
-	c.w = w
+	c.w, w.conn = w, c
 	return driverTx{inner: inner, conn: c, w: w}, nil
 }
 

@@ -43,6 +43,15 @@ type Config struct {
 	// the middleware runs READ ONLY. The driver's defaults
 	TxOptions sql.TxOptions
 
+	// Fence says why a statement forbids replays, "" if it does not: what it does
+	// is not undone by a rollback. none
+	Fence func(query string) string
+
+	// Abandoned is told about a connection that the driver gave up because the
+	// context of a statement ended, so that it can end what the server may still
+	// be doing. It runs in the middle of the statement and must be quick. none
+	Abandoned func(driver.Conn)
+
 	_ struct{}
 }
 

@@ -34,6 +34,7 @@ type work struct {
 	closed     bool // the attempt is over
 	ending     bool // Commit and Rollback of tx are the engine's
 	cause      error
+	conn       *conn // that the transaction began on
 	savepoints []savepoint
 	outcome    txctx.Outcome
 	commitErr  error
@@ -65,6 +66,11 @@ func (w *work) enter(ctx context.Context, query string) (context.Context, error)
 		w.mu.Lock()
 		w.savepoints = append(w.savepoints, savepoint{name, w.c.HookMark()})
 		w.mu.Unlock()
+	}
+	if fence := w.db.cfg.Fence; fence != nil {
+		if why := fence(query); why != "" {
+			w.c.Fence(why)
+		}
 	}
 	if ctx.Done() == nil { // it would run on when the attempt has ended
 		ctx = bound{ctx, w.ctx}
@@ -106,6 +112,7 @@ func (w *work) judge(ctx context.Context, err error) error {
 	marked := w.mark(err, retryable.Statement)
 	if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(marked, retryable.ErrRetry)) {
 		marked = w.cutOff(ctx, err)
+		w.abandoned()
 	} else if !errors.Is(marked, retryable.ErrRetry) {
 		return hide(err)
 	}
@@ -131,6 +138,17 @@ func (w *work) cutOff(ctx context.Context, err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", cause, err)
+}
+
+// abandoned tells the adapter if the driver has given up the connection.
+func (w *work) abandoned() {
+	if w.db.cfg.Abandoned == nil || w.conn == nil {
+		return
+	}
+	if v, ok := w.conn.inner.(driver.Validator); ok && v.IsValid() {
+		return
+	}
+	w.db.cfg.Abandoned(w.conn.inner)
 }
 
 // rolledBackTo drops what came after a savepoint, and forgives.

@@ -54,6 +54,12 @@ func Parse(sql string) (verb Verb, savepoint string) {
 	return Other, ""
 }
 
+// Words returns the first two words of sql, in lower case.
+func Words(sql string) (first, second string) {
+	w := words{rest: sql}
+	return w.next(), w.next()
+}
+
 // words reads words, skipping white space and comments.
 type words struct{ rest string }
 

@@ -42,6 +42,18 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestWords(t *testing.T) {
+	for sql, want := range map[string][2]string{
+		"":                                 {"", ""},
+		"/* x */ Create TEMPORARY table t": {"create", "temporary"},
+		"call(1)":                          {"call", ""},
+	} {
+		if first, second := sqltext.Words(sql); first != want[0] || second != want[1] {
+			t.Errorf("%q: %q %q, want %q", sql, first, second, want)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add("/* x */ rollback to savepoint \"a\"")
 	f.Fuzz(func(_ *testing.T, sql string) { sqltext.Parse(sql) })
