@@ -113,6 +113,7 @@ func TestMemory(t *testing.T) {
 func TestACrowdOfWritersQueues(t *testing.T) {
 	db := open(t, "?_pragma=busy_timeout(0)")
 	const clients, each = 32, 5
+	warmUp(t, db, clients)
 	var wg sync.WaitGroup
 	for range clients {
 		wg.Go(func() {
@@ -134,6 +135,26 @@ func TestACrowdOfWritersQueues(t *testing.T) {
 	var n int
 	if err := db.SQL().QueryRow(`select n from counter`).Scan(&n); err != nil || n != clients*each {
 		t.Errorf("the counter is %d, want %d, error %v", n, clients*each, err)
+	}
+}
+
+// warmUp opens n connections and leaves them idle: opening one looks at the file, and
+// may find it locked.
+func warmUp(t *testing.T, db *sqliteadapter.DB, n int) {
+	t.Helper()
+	db.SQL().SetMaxIdleConns(n)
+	conns := make([]*sql.Conn, n)
+	for i := range conns {
+		c, err := db.SQL().Conn(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conns[i] = c
+	}
+	for _, c := range conns {
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
