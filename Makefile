@@ -36,7 +36,7 @@ bench: ## benchmark the library
 	go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: run
-run: ## run the example server
+run: setup ## install what is missing and run the example server
 	go run ./example/server
 
 .PHONY: check

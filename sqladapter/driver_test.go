@@ -25,8 +25,7 @@ type server struct {
 	mu    sync.Mutex
 	log   []string
 	fail  map[string][]error // for each call, in order
-	conns int
-	valid bool // connections have a Validator
+	valid bool               // connections have a Validator
 }
 
 func (s *server) call(what string) error {

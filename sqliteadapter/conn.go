@@ -104,7 +104,7 @@ func (c *conn) beginReadOnly(ctx context.Context, o driver.TxOptions) (driver.Tx
 }
 
 func (c *conn) queryOnly(ctx context.Context, value string) error {
-	_, err := c.raw.ExecContext(ctx, "pragma query_only="+value, nil)
+	_, err := c.ExecContext(ctx, "pragma query_only="+value, nil)
 	return err
 }
 
