@@ -91,13 +91,13 @@ func (b bound) Err() error            { return b.attempt.Err() }
 // leave judges the error of a statement. What database/sql compares by == passes.
 func (w *work) leave(ctx context.Context, query string, err error) error {
 	w.underWay.Add(-1)
-	switch err { //nolint:errorlint // driver's contract
+	switch err {
 	case nil:
 		if verb, name := sqltext.Parse(query); verb == sqltext.RollbackTo {
 			w.rolledBackTo(name)
 		}
 		return nil
-	case driver.ErrSkip, driver.ErrRemoveArgument, io.EOF:
+	case driver.ErrSkip, driver.ErrRemoveArgument, io.EOF: //nolint:errorlint // driver's contract
 		return err
 	}
 	return w.judge(ctx, err)
