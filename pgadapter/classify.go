@@ -2,6 +2,7 @@ package pgadapter
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"io"
 	"net"
@@ -132,6 +133,7 @@ var lossErrnos = []error{
 	syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE, syscall.ETIMEDOUT,
 	syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ENOENT,
 	io.ErrUnexpectedEOF, io.EOF, net.ErrClosed, pgconn.ErrConnClosed,
+	driver.ErrBadConn, // what pgx's stdlib makes of some of them
 }
 
 var overloadErrnos = []error{syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL}

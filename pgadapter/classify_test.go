@@ -2,6 +2,7 @@ package pgadapter_test
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
@@ -68,6 +69,8 @@ func TestClassify(t *testing.T) {
 		{io.ErrUnexpectedEOF, K, retryable.CommitUnknown},
 		{pgconn.ErrConnClosed, S, retryable.Disconnected},
 		{pgconn.ErrConnClosed, K, retryable.CommitUnknown},
+		{driver.ErrBadConn, S, retryable.Disconnected},
+		{driver.ErrBadConn, K, retryable.CommitUnknown},
 		{&net.OpError{Op: "dial", Err: &os.SyscallError{Syscall: "connect", Err: syscall.ECONNREFUSED}}, C, retryable.Disconnected},
 		{&net.DNSError{Err: "no such host", IsNotFound: true}, C, retryable.Disconnected},
 		{syscall.EMFILE, C, retryable.Overloaded},
