@@ -75,15 +75,7 @@ func New(c driver.Connector, cfg Config) *DB {
 	if c == nil {
 		panic("mysqladapter: New: connector is nil")
 	}
-	classify := Classify
-	if own := cfg.Classify; own != nil {
-		classify = func(f retryable.Fault) retryable.Reason {
-			if reason := own(f); reason != retryable.None {
-				return reason
-			}
-			return Classify(f)
-		}
-	}
+	classify := cfg.Classify.Or(Classify)
 	known := &connector{Connector: c}
 	return &DB{sqladapter.New(known, sqladapter.Config{
 		Classify:  classify,

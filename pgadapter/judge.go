@@ -82,13 +82,7 @@ func isPgError(err error) bool {
 // mark judges err and returns it marked, unchanged if it is no reason to replay.
 func (w *work) mark(err error, phase retryable.Phase) error {
 	fault := retryable.Fault{Err: err, Phase: phase, ReadOnly: w.txOptions().AccessMode == pgx.ReadOnly}
-	reason := retryable.None
-	if w.db.cfg.Classify != nil {
-		reason = w.db.cfg.Classify(fault)
-	}
-	if reason == retryable.None {
-		reason = Classify(fault)
-	}
+	reason := w.db.cfg.Classify(fault)
 	if reason == retryable.None {
 		return err
 	}

@@ -55,7 +55,7 @@ type Config struct {
 // DB runs attempts on a pool. It implements [txctx.DB].
 type DB struct {
 	pool *pgxpool.Pool
-	cfg  Config
+	cfg  Config // Classify is never nil
 }
 
 var _ txctx.DB = (*DB)(nil)
@@ -66,6 +66,7 @@ func New(pool *pgxpool.Pool, cfg Config) *DB {
 	if pool == nil {
 		panic("pgadapter: New: pool is nil")
 	}
+	cfg.Classify = cfg.Classify.Or(Classify)
 	return &DB{pool: pool, cfg: cfg}
 }
 

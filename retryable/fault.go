@@ -45,3 +45,17 @@ type Fault struct {
 // Classifier judges a database error. It does no I/O and may be called from
 // many goroutines. [None] means: a replay will not help, or not known.
 type Classifier func(Fault) Reason
+
+// Or returns a Classifier that asks c first and leaves the verdict to next where c
+// says [None]. A nil c leaves it to next always.
+func (c Classifier) Or(next Classifier) Classifier {
+	if c == nil {
+		return next
+	}
+	return func(f Fault) Reason {
+		if reason := c(f); reason != None {
+			return reason
+		}
+		return next(f)
+	}
+}

@@ -132,3 +132,27 @@ func TestErrRetryAsksForAReplayByItself(t *testing.T) {
 		t.Errorf("text %q", got)
 	}
 }
+
+func TestOrAsksTheFirstFirst(t *testing.T) {
+	t.Parallel()
+	one := retryable.Classifier(func(f retryable.Fault) retryable.Reason {
+		if f.ReadOnly {
+			return retryable.Deadlock
+		}
+		return retryable.None
+	})
+	two := retryable.Classifier(func(retryable.Fault) retryable.Reason { return retryable.Overloaded })
+	for _, tt := range []struct {
+		c        retryable.Classifier
+		readOnly bool
+		want     retryable.Reason
+	}{
+		{one.Or(two), true, retryable.Deadlock},
+		{one.Or(two), false, retryable.Overloaded},
+		{retryable.Classifier(nil).Or(two), true, retryable.Overloaded},
+	} {
+		if got := tt.c(retryable.Fault{ReadOnly: tt.readOnly}); got != tt.want {
+			t.Errorf("%v, want %v", got, tt.want)
+		}
+	}
+}

@@ -78,15 +78,7 @@ func New(c driver.Connector, cfg Config) *DB {
 	if c == nil {
 		panic("sqliteadapter: New: connector is nil")
 	}
-	classify := Classify
-	if own := cfg.Classify; own != nil {
-		classify = func(f retryable.Fault) retryable.Reason {
-			if reason := own(f); reason != retryable.None {
-				return reason
-			}
-			return Classify(f)
-		}
-	}
+	classify := cfg.Classify.Or(Classify)
 	queued := &connector{Connector: c, writer: make(chan struct{}, 1)}
 	return &DB{sqladapter.New(queued, sqladapter.Config{Classify: classify})}
 }
