@@ -69,22 +69,27 @@ func (w *work) connect(ctx context.Context) error {
 // request's own context ends. Only while it begins, the two end together.
 func (w *work) tryConnect(ctx context.Context) error {
 	life, stop := context.WithCancel(context.WithValue(context.WithoutCancel(w.ctx), beginKey{}, w))
-	defer context.AfterFunc(w.ctx, stop)()
+	releaseAttempt := context.AfterFunc(w.ctx, stop)
 	release := context.AfterFunc(ctx, stop)
 	limit := w.c.Policy().AcquireTimeout
 	timer := time.AfterFunc(limit, stop)
 	tx, err := w.db.pool.BeginTx(life, w.options())
 	expired := !timer.Stop()
-	if !release() && err == nil { // ctx ended at the last moment, and life with it
-		_ = tx.Rollback()
-		err = context.Cause(ctx)
-	}
-	if err == nil {
+	apart := release()
+	apart = releaseAttempt() && apart && !expired
+	if err == nil && apart {
 		w.tx, w.stop = tx, stop
+		w.begun.handed.Store(true)
 		return nil
 	}
 	stop()
+	if err == nil { // it began at the last moment, and database/sql is rolling it back
+		_ = tx.Rollback()
+		err = context.Canceled
+	}
 	switch {
+	case w.ctx.Err() != nil:
+		return err
 	case ctx.Err() != nil:
 		return err
 	case expired:

@@ -93,8 +93,8 @@ func (c *conn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, erro
 	if err != nil || w == nil {
 		return inner, err
 	}
-	c.w, w.conn = w, c
-	return driverTx{inner: inner, conn: c, w: w}, nil
+	c.w, w.begun = w, &driverTx{inner: inner, conn: c, w: w}
+	return w.begun, nil
 }
 
 func (c *conn) begin(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {

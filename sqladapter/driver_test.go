@@ -26,6 +26,7 @@ type server struct {
 	log   []string
 	fail  map[string][]error // for each call, in order
 	valid bool               // connections have a Validator
+	slow  int                // that many times BEGIN succeeds when its context has ended
 }
 
 func (s *server) call(what string) error {
@@ -74,7 +75,11 @@ func (c *fakeConn) Close() error { return c.s.call("close") }
 func (c *fakeConn) Begin() (driver.Tx, error) {
 	return c.BeginTx(context.Background(), driver.TxOptions{})
 }
-func (c *fakeConn) BeginTx(_ context.Context, o driver.TxOptions) (driver.Tx, error) {
+func (c *fakeConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	if c.s.slow > 0 {
+		c.s.slow--
+		<-ctx.Done()
+	}
 	if o.ReadOnly {
 		return c, c.s.call("begin read only")
 	}

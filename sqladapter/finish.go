@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"sync/atomic"
 
 	"github.com/reprise-go/reprise/retryable"
 	"github.com/reprise-go/reprise/txctx"
@@ -39,12 +40,16 @@ func (w *work) Commit(ctx context.Context) (txctx.Outcome, error) {
 		defer context.AfterFunc(ctx, w.stop)() // what drivers run COMMIT under ends with ctx
 		defer w.stop()
 	}
-	if err := tx.Commit(); errors.Is(err, sql.ErrTxDone) { // ended behind our back, as conn has noticed
-		return txctx.RolledBack, txctx.ErrManaged
-	}
+	err := tx.Commit()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.outcome, w.commitErr
+	switch {
+	case w.ended:
+		return w.outcome, w.commitErr
+	case err == nil || errors.Is(err, sql.ErrTxDone): // ended behind our back
+		err = txctx.ErrManaged
+	}
+	return txctx.RolledBack, err // database/sql did not let it through
 }
 
 // Rollback implements [txctx.Tx].
@@ -67,21 +72,22 @@ func (w *work) Rollback(ctx context.Context) error {
 
 // driverTx is the driver's transaction inside of sql.Tx.
 type driverTx struct {
-	inner driver.Tx
-	conn  *conn
-	w     *work
+	inner  driver.Tx
+	conn   *conn
+	w      *work
+	handed atomic.Bool // to the handler; before, the end is not his
 }
 
 // Commit implements [driver.Tx]. database/sql has closed all rows before. Where
 // the connection must not be used again it answers driver.ErrBadConn.
-func (t driverTx) Commit() error {
+func (t *driverTx) Commit() error {
 	defer t.conn.forget()
 	if !t.w.isEnding() {
 		return t.managed()
 	}
 	outcome, err := t.commit()
 	t.w.mu.Lock()
-	t.w.outcome, t.w.commitErr = outcome, err
+	t.w.ended, t.w.outcome, t.w.commitErr = true, outcome, err
 	t.w.mu.Unlock()
 	if outcome == txctx.Unknown || retryable.ReasonOf(err).Outage() {
 		return driver.ErrBadConn
@@ -89,7 +95,7 @@ func (t driverTx) Commit() error {
 	return err
 }
 
-func (t driverTx) commit() (txctx.Outcome, error) {
+func (t *driverTx) commit() (txctx.Outcome, error) {
 	t.w.mu.Lock()
 	cause := t.w.cause
 	t.w.mu.Unlock()
@@ -112,14 +118,21 @@ func (t driverTx) commit() (txctx.Outcome, error) {
 }
 
 // Rollback implements [driver.Tx].
-func (t driverTx) Rollback() error {
+func (t *driverTx) Rollback() error {
 	defer t.conn.forget()
-	if !t.w.isEnding() {
+	switch {
+	case !t.handed.Load():
+		return t.rollback(retryable.None)
+	case !t.w.isEnding():
 		return t.managed()
 	}
 	t.w.mu.Lock()
 	lost := retryable.ReasonOf(t.w.cause)
 	t.w.mu.Unlock()
+	return t.rollback(lost)
+}
+
+func (t *driverTx) rollback(lost retryable.Reason) error {
 	err := t.inner.Rollback()
 	if err != nil || lost == retryable.Disconnected || lost == retryable.Failover {
 		return driver.ErrBadConn // it leads to the wrong server, or nowhere
@@ -128,10 +141,10 @@ func (t driverTx) Rollback() error {
 }
 
 // managed answers a handler that ends the transaction itself.
-func (t driverTx) managed() error {
+func (t *driverTx) managed() error {
 	t.w.c.Doom(txctx.ErrManaged, retryable.Statement)
-	if err := t.inner.Rollback(); err != nil {
-		return driver.ErrBadConn
+	if err := t.rollback(retryable.None); err != nil {
+		return err
 	}
 	return txctx.ErrManaged
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -64,6 +65,22 @@ func TestRule18_ATransactionThatCannotBegin(t *testing.T) {
 		t.Errorf("ran %d times, error %v", runs, err)
 	}
 	wantCalls(t, s, "ping", "begin", "a", "commit")
+}
+
+// TestRule14_ABeginThatComesTooLateIsNoTransaction: database/sql rolls it back behind
+// our back. A handler that looks away must not get a 200 for it.
+//
+// Mutation: take the transaction all the same.
+func TestRule14_ABeginThatComesTooLateIsNoTransaction(t *testing.T) {
+	s := &server{slow: 1}
+	o := txctx.Options{Retry: retryable.Policy{AcquireTimeout: 10 * time.Millisecond}}
+	runs, err := run(newDB(t, s), o, func(ctx context.Context) error {
+		_ = exec(ctx, "a") // swallowed
+		return nil
+	})
+	if runs != 2 || err != nil || !slices.Contains(s.calls(), "commit") {
+		t.Errorf("ran %d times, error %v, calls %v", runs, err, s.calls())
+	}
 }
 
 // A connection that died in the pool costs no attempt.

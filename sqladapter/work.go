@@ -34,10 +34,11 @@ type work struct {
 	closed     bool // the attempt is over
 	ending     bool // Commit and Rollback of tx are the engine's
 	cause      error
-	conn       *conn // that the transaction began on
-	savepoints []savepoint
+	begun      *driverTx // of tx
+	ended      bool      // COMMIT came to the driver, with this result:
 	outcome    txctx.Outcome
 	commitErr  error
+	savepoints []savepoint
 }
 
 // savepoint is one that the handler made, with the AfterCommit functions
@@ -142,13 +143,14 @@ func (w *work) cutOff(ctx context.Context, err error) error {
 
 // abandoned tells the adapter if the driver has given up the connection.
 func (w *work) abandoned() {
-	if w.db.cfg.Abandoned == nil || w.conn == nil {
+	if w.db.cfg.Abandoned == nil || w.begun == nil {
 		return
 	}
-	if v, ok := w.conn.inner.(driver.Validator); ok && v.IsValid() {
+	inner := w.begun.conn.inner
+	if v, ok := inner.(driver.Validator); ok && v.IsValid() {
 		return
 	}
-	w.db.cfg.Abandoned(w.conn.inner)
+	w.db.cfg.Abandoned(inner)
 }
 
 // rolledBackTo drops what came after a savepoint, and forgives.

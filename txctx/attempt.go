@@ -149,6 +149,9 @@ func (r *run) commit(ctx context.Context, tx Tx) verdict {
 			v.err = nil
 		}
 	case RolledBack:
+		if err == nil { // an adapter's mistake must not become a success
+			v.err = errRolledBack
+		}
 		v.reason = retryable.ReasonOf(err)
 		v.replay = errors.Is(err, retryable.ErrRetry)
 	case Unknown:

@@ -203,3 +203,21 @@ func TestJudgeIsAskedAboutPlainErrorsOnly(t *testing.T) {
 		t.Errorf("%d attempts, asked %d times, %v", n, asked, err)
 	}
 }
+
+// mute is an adapter that rolls back and does not say why.
+type mute struct{}
+
+func (mute) Begin(ctx context.Context, _ *txctx.Control) (context.Context, txctx.Tx) {
+	return ctx, mute{}
+}
+func (mute) Commit(context.Context) (txctx.Outcome, error) { return txctx.RolledBack, nil }
+func (mute) Rollback(context.Context) error                { return nil }
+func (mute) Judge(err error) error                         { return err }
+
+// Mutation: believe an adapter without an error.
+func TestRolledBackIsNeverASuccess(t *testing.T) {
+	t.Parallel()
+	if err := txctx.Run(context.Background(), mute{}, txctx.Options{}, func(context.Context) error { return nil }); err == nil {
+		t.Error("a transaction that was rolled back is a success")
+	}
+}

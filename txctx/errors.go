@@ -27,6 +27,9 @@ var (
 // errLeft is what observers see of an attempt that did not reach its end.
 var errLeft = errors.New("reprise: the function panicked or called runtime.Goexit")
 
+// errRolledBack is for adapters that roll back and do not say why.
+var errRolledBack = errors.New("reprise: the transaction was rolled back instead of committed")
+
 // OutcomeUnknownError says that COMMIT was sent and nobody can say what became
 // of it: everything the attempt did is in the database, or nothing. Run returns
 // it, as *OutcomeUnknownError, when the outcome could not be looked up and the

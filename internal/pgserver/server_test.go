@@ -118,10 +118,8 @@ func TestRestartIsBoundedByContext(t *testing.T) {
 
 func TestFailureShowsTheLog(t *testing.T) {
 	t.Parallel()
+	pgtest.Shared(t) // skips, or fails, where there is no PostgreSQL
 	s, err := pgserver.Start(t.Context(), pgserver.Config{Settings: map[string]string{"no_such_setting": "1"}})
-	if errors.Is(err, pgserver.ErrNotInstalled) {
-		t.Skip(err)
-	}
 	if err == nil {
 		s.Close()
 		t.Fatal("it started")
