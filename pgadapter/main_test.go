@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) {
 	code := pgtest.Main(m)
-	if err := goleak.Find(); err != nil {
+	if err := goleak.Find(goleak.IgnoreTopFunction("database/sql.(*Tx).awaitDone")); err != nil {
 		fmt.Fprintln(os.Stderr, "goroutines left behind:", err)
 		code = max(code, 1)
 	}
