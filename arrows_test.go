@@ -20,13 +20,15 @@ var arrows = map[string][]string{
 	"middleware": {"github.com/go-chi/chi/v5", module + "txctx", module + "retryable", module + "internal/spool"},
 	"pgadapter": {
 		"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/pgconn", "github.com/jackc/pgx/v5/pgtype",
-		"github.com/jackc/pgx/v5/pgxpool", "github.com/jackc/puddle/v2", module + "txctx", module + "retryable",
+		"github.com/jackc/pgx/v5/pgproto3", "github.com/jackc/pgx/v5/pgxpool", "github.com/jackc/puddle/v2",
+		module + "txctx", module + "retryable", module + "internal/neterr", module + "internal/sqltext",
 	},
 	"sqladapter":    {module + "txctx", module + "retryable", module + "internal/sqltext"},
 	"sqliteadapter": {"modernc.org/sqlite", module + "sqladapter", module + "txctx", module + "retryable"},
 	"mysqladapter": {
 		"github.com/go-sql-driver/mysql", module + "sqladapter", module + "txctx", module + "retryable", module + "internal/sqltext",
 	},
+	"internal/neterr":  {},
 	"internal/spool":   {},
 	"internal/sqltext": {},
 }

@@ -62,6 +62,9 @@ func (w *work) tryConnect(ctx context.Context, checked bool) (pooled bool, err e
 	inner, err := conn.BeginTx(ctx, w.txOptions())
 	if err != nil {
 		closed := conn.Conn().IsClosed()
+		if Unusable(w.fault(err, retryable.Connect)) { // a standby refused to begin
+			closeConn(ctx, conn.Conn())
+		}
 		conn.Release()
 		return closed, err
 	}

@@ -1,189 +1,146 @@
 package pgadapter
 
 import (
-	"context"
-	"database/sql/driver"
 	"errors"
-	"io"
-	"net"
-	"strings"
-	"syscall"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/puddle/v2"
 
+	"github.com/reprise-go/reprise/internal/sqltext"
 	"github.com/reprise-go/reprise/retryable"
 )
 
-// Classify judges an error of PostgreSQL or pgx: a pure function. In order it
-// looks at the phase, at the severity, at the SQLSTATE, and at the text only
-// where one code has two meanings. Errors it does not know are None.
+// Classify judges an error of PostgreSQL, of what speaks its protocol, or of pgx: a
+// pure function. In order it looks at the phase, at the severity, at the SQLSTATE,
+// and at the text only where one code has two meanings. Errors it does not know are
+// None. The table in docs/errors.md shows all of it.
 //
-// At phase Commit nothing but the server's own refusal (severity ERROR) is a
-// reason to replay; every other failure is CommitUnknown.
-func Classify(f retryable.Fault) retryable.Reason {
+// At phase Commit nothing but the server's own refusal (severity ERROR) is a reason to
+// replay; every other failure is CommitUnknown. A time limit is taken for the
+// connection's or the pool's own, since the adapter asks only while the caller's
+// context is alive.
+func Classify(f retryable.Fault) retryable.Reason { return judge(f).reason }
+
+// Unusable reports whether a connection must not be used again after an error, although
+// it may look alive: after a FATAL error, after one that shows the wrong server at the
+// other end, or one about the statements prepared on it.
+func Unusable(f retryable.Fault) bool { return judge(f).drop }
+
+// verdict is what is to be thought of an error.
+type verdict struct {
+	reason retryable.Reason
+	drop   bool // the connection must not be used again
+}
+
+func judge(f retryable.Fault) verdict {
 	if f.Err == nil || errors.Is(f.Err, pgx.ErrTxClosed) || errors.Is(f.Err, pgx.ErrTxCommitRollback) {
-		return retryable.None
+		return verdict{}
 	}
-	pgErr, server := errors.AsType[*pgconn.PgError](f.Err)
-	if f.Phase == retryable.Commit {
-		if server && !fatal(pgErr) {
-			return refusal(pgErr, f)
+	e := serverError(f.Err)
+	switch {
+	case e != nil && f.Phase == retryable.Commit:
+		return refusal(e, f)
+	case e != nil:
+		return judgeServer(e, f)
+	case f.Phase == retryable.Commit:
+		return verdict{retryable.CommitUnknown, true}
+	}
+	reason := judgeDriver(f)
+	return verdict{reason, reason.Outage()}
+}
+
+// serverError returns what the server said, nil if it said nothing. Of several in one
+// tree, as from the hosts of one URL, the strictest counts: one that does not know
+// what was committed, then one about a password or a role, which must not be tried
+// again and again; then the first.
+func serverError(err error) (found *pgconn.PgError) {
+	for err != nil {
+		switch x := err.(type) { //nolint:errorlint // this is the walk through the tree
+		case *pgconn.PgError:
+			return x
+		case interface{ Unwrap() error }:
+			err = x.Unwrap()
+		case interface{ Unwrap() []error }:
+			for _, branch := range x.Unwrap() {
+				if e := serverError(branch); e != nil && (found == nil || strictness(e) > strictness(found)) {
+					found = e
+				}
+			}
+			return found
+		default:
+			return nil
 		}
-		return retryable.CommitUnknown
 	}
-	if server {
-		return judgeServer(pgErr, f)
+	return nil
+}
+
+func strictness(e *pgconn.PgError) int {
+	switch {
+	case byCode[e.Code] == retryable.CommitUnknown:
+		return 2
+	case class(e) == "28":
+		return 1
 	}
-	return judgeDriver(f)
+	return 0
 }
 
-// refusal judges an ERROR in answer to COMMIT, which is a definite rollback but
-// for two codes that say themselves that they do not know.
-func refusal(e *pgconn.PgError, f retryable.Fault) retryable.Reason {
-	switch reason := judgeServer(e, f); reason {
-	case retryable.Disconnected, retryable.Failover:
-		return retryable.CommitUnknown
-	default:
-		return reason
+// refusal judges the server's answer to COMMIT. An ERROR is a definite rollback, but
+// for the codes that say that they do not know; all else leaves the outcome open.
+func refusal(e *pgconn.PgError, f retryable.Fault) verdict {
+	v := judgeServer(e, f)
+	lost := v.reason == retryable.Disconnected || v.reason == retryable.Failover
+	if fatal(e) || lost || class(e) == "08" {
+		return verdict{retryable.CommitUnknown, true}
 	}
+	return v
 }
 
-// byCode holds the SQLSTATEs whose meaning needs no second look
-// (PostgreSQL docs, appendix A).
-var byCode = map[string]retryable.Reason{
-	"40000": retryable.Serialization,
-	"40001": retryable.Serialization,
-	"40P01": retryable.Deadlock,
-	"55P03": retryable.LockTimeout,
-	"40003": retryable.CommitUnknown,
-	"08007": retryable.CommitUnknown,
-	"26000": retryable.Serialization, // the server behind a pooler was swapped
-	"72000": retryable.Serialization, // snapshot too old
-	"53000": retryable.Overloaded,
-	"53100": retryable.Overloaded,
-	"53200": retryable.Overloaded,
-	"53300": retryable.Overloaded,
-	"58000": retryable.Overloaded,
-	"58030": retryable.Overloaded,
-	"57000": retryable.Disconnected,
-	"57P01": retryable.Failover,
-	"57P02": retryable.Failover,
-	"57P03": retryable.Failover,
-	"57P05": retryable.Disconnected,
-	"25P03": retryable.Disconnected, // nothing ran; the stall may have been ours
-
-	"57P04": retryable.None, // the database was dropped
-	"25P04": retryable.None, // a limit that a replay would meet again
-	"57014": retryable.None,
-	"28000": retryable.None,
-	"28P01": retryable.None,
-	"3D000": retryable.None,
+func judgeServer(e *pgconn.PgError, f retryable.Fault) verdict {
+	v := verdict{reason: reasonOf(e, f), drop: fatal(e) || dropped[e.Code]}
+	switch {
+	case v.reason == retryable.Failover, v.reason == retryable.Disconnected, v.reason == retryable.CommitUnknown:
+		v.drop = true
+	case e.Code == "0A000" && v.reason != retryable.None: // its plans are cached in the connection
+		v.drop = true
+	}
+	return v
 }
 
-// byText holds the codes whose text decides, as lower-case fragments.
-var byText = map[string][]struct {
-	fragment string
-	reason   retryable.Reason
-}{
-	"0A000": {
-		{"cached plan must not change result type", retryable.Serialization},
-		{"during recovery", retryable.Failover},
-	},
-	"25006": {{"during recovery", retryable.Failover}},
-	"55000": {{"recovery is in progress", retryable.Failover}},
-	"55006": {{"being accessed by other users", retryable.LockTimeout}},
-	"XX000": {
-		{"tuple concurrently", retryable.Serialization},
-		{"during recovery", retryable.Failover},
-	},
-}
-
-func judgeServer(e *pgconn.PgError, f retryable.Fault) retryable.Reason {
+func reasonOf(e *pgconn.PgError, f retryable.Fault) retryable.Reason {
 	for _, t := range byText[e.Code] {
-		if strings.Contains(strings.ToLower(e.Message), t.fragment) {
+		if sqltext.ContainsFold(e.Message, t.fragment) {
 			return t.reason
 		}
 	}
-	// Without a READ ONLY transaction of ours it is the server that takes no
-	// writes: a standby, or a primary on its way down.
+	// Without a READ ONLY transaction of ours it is the server that takes no writes: a
+	// standby, or a primary on its way down.
 	if e.Code == "25006" && !f.ReadOnly {
 		return retryable.Failover
 	}
 	if reason, ok := byCode[e.Code]; ok {
 		return reason
 	}
-	if fatal(e) {
-		return retryable.Disconnected
-	}
-	return retryable.None // also 08xxx with severity ERROR: dblink talks of its own link
-}
-
-func fatal(e *pgconn.PgError) bool {
-	severity := e.SeverityUnlocalized
-	if severity == "" { // before 9.6, and poolers
-		severity = e.Severity
-	}
-	return severity == "FATAL" || severity == "PANIC"
-}
-
-// lossErrnos are system errors of a connection that is gone or cannot be made.
-var lossErrnos = []error{
-	syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE, syscall.ETIMEDOUT,
-	syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ENOENT,
-	io.ErrUnexpectedEOF, io.EOF, net.ErrClosed, pgconn.ErrConnClosed,
-	driver.ErrBadConn, // what pgx's stdlib makes of some of them
-}
-
-var overloadErrnos = []error{syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL}
-
-func judgeDriver(f retryable.Fault) retryable.Reason {
-	err := f.Err
-	if errors.Is(err, puddle.ErrClosedPool) {
-		return retryable.None
-	}
-	for _, target := range overloadErrnos {
-		if errors.Is(err, target) {
-			return retryable.Overloaded
-		}
-	}
-	_, connecting := errors.AsType[*pgconn.ConnectError](err)
-	if errors.Is(err, syscall.ENOENT) && !connecting {
-		return retryable.None // a file of the application's
-	}
-	for _, target := range lossErrnos {
-		if errors.Is(err, target) {
-			return retryable.Disconnected
-		}
-	}
-	if _, ok := errors.AsType[*pgconn.NotPreferredError](err); ok ||
-		connecting && strings.Contains(err.Error(), "ValidateConnect failed") {
-		return retryable.Failover
-	}
-	if _, ok := errors.AsType[*net.DNSError](err); ok && f.Phase == retryable.Connect {
-		return retryable.Disconnected // names vanish during a failover
-	}
-	return judgeTimeout(f, connecting)
-}
-
-// judgeTimeout judges what is left: limits of time. The adapter asks only while
-// the caller's own context is alive, so the limit was the connection's or the
-// pool's.
-func judgeTimeout(f retryable.Fault, connecting bool) retryable.Reason {
-	deadline := errors.Is(f.Err, context.DeadlineExceeded)
-	netErr, isNet := errors.AsType[net.Error](f.Err)
-	timeout := deadline || isNet && netErr.Timeout()
-	switch {
-	case !timeout || errors.Is(f.Err, context.Canceled):
-		return retryable.None
-	case f.Phase != retryable.Connect:
-		if deadline { // the statement's own limit
+	if class(e) == "08" { // an ERROR is about somebody else's connection: dblink, postgres_fdw
+		if severity(e) == "ERROR" && f.Phase != retryable.Connect {
 			return retryable.None
 		}
 		return retryable.Disconnected
-	case connecting:
-		return retryable.Disconnected
 	}
-	return retryable.Overloaded
+	if !fatal(e) || f.Phase == retryable.Connect && refused[class(e)] {
+		return retryable.None
+	}
+	return retryable.Disconnected
 }
+
+func class(e *pgconn.PgError) string { return e.Code[:min(2, len(e.Code))] }
+
+// severity returns the severity in English: servers before 9.6, and poolers, send no
+// other than the localized one.
+func severity(e *pgconn.PgError) string {
+	if e.SeverityUnlocalized != "" {
+		return e.SeverityUnlocalized
+	}
+	return e.Severity
+}
+
+func fatal(e *pgconn.PgError) bool { s := severity(e); return s == "FATAL" || s == "PANIC" }

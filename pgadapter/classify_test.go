@@ -116,3 +116,22 @@ func FuzzClassify(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkClassify: a verdict must be cheaper than anything around it.
+func BenchmarkClassify(b *testing.B) {
+	for name, err := range map[string]error{
+		"server":      fmt.Errorf("x: %w", pgErr("ERROR", "40001", "could not serialize access")),
+		"by text":     fmt.Errorf("x: %w", pgErr("ERROR", "XX000", "Query error: Restart read required at: { read: 1 }")),
+		"own mistake": pgErr("ERROR", "23505", "duplicate key value violates unique constraint"),
+		"driver":      fmt.Errorf("x: %w", &net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ECONNRESET)}),
+		"unknown":     errors.New("no rows in result set"),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			f := retryable.Fault{Err: err, Phase: retryable.Statement}
+			for b.Loop() {
+				_ = pgadapter.Classify(f)
+			}
+		})
+	}
+}

@@ -50,7 +50,7 @@ func (w *work) Judge(err error) error {
 		return err
 	}
 	if pg := w.conn.Conn().PgConn(); pg.IsClosed() || pg.TxStatus() == 'E' {
-		return w.mark(err, retryable.Statement)
+		return w.markHere(err, retryable.Statement)
 	}
 	return err
 }
@@ -99,7 +99,7 @@ func (w *work) verdict(tag pgconn.CommandTag, err error) (txctx.Outcome, error) 
 		return txctx.Committed, err // confirmed; only what follows was lost
 	}
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && !fatal(pgErr) {
-		marked := w.mark(err, retryable.Commit)
+		marked := w.markHere(err, retryable.Commit)
 		if retryable.ReasonOf(marked) == retryable.CommitUnknown {
 			return txctx.Unknown, marked
 		}
@@ -125,9 +125,8 @@ func (w *work) Rollback(ctx context.Context) error {
 		return nil
 	}
 	defer w.release()
-	if reason := retryable.ReasonOf(w.cause); reason == retryable.Disconnected || reason == retryable.Failover {
-		closeConn(ctx, w.conn.Conn()) // it leads to the wrong server, or nowhere
-		return nil
+	if w.drop {
+		return nil // release closes it
 	}
 	w.finishOpen(ctx)
 	return w.rollbackNow(ctx)
@@ -135,7 +134,7 @@ func (w *work) Rollback(ctx context.Context) error {
 
 func (w *work) rollbackNow(ctx context.Context) error {
 	conn := w.conn.Conn()
-	if conn.IsClosed() || conn.PgConn().TxStatus() == 'I' {
+	if w.drop || conn.IsClosed() || conn.PgConn().TxStatus() == 'I' {
 		return nil
 	}
 	_, err := conn.Exec(ctx, "rollback")
@@ -156,7 +155,7 @@ func (w *work) finishOpen(ctx context.Context) {
 		_ = socket.SetDeadline(deadline)
 	}
 	if err := w.open.finish(); err != nil && w.cause == nil {
-		w.cause = w.mark(err, retryable.Statement)
+		w.cause = w.markHere(err, retryable.Statement)
 	}
 	w.open = nil
 	if !w.conn.Conn().IsClosed() {
@@ -164,8 +163,12 @@ func (w *work) finishOpen(ctx context.Context) {
 	}
 }
 
-// release gives the connection back. The pool closes it if it is not clean.
+// release gives the connection back. The pool closes it if it is not clean, and here
+// it is closed if it must not be used again.
 func (w *work) release() {
+	if w.drop {
+		closeConn(w.ctx, w.conn.Conn())
+	}
 	w.conn.Release()
 	w.conn, w.inner, w.open = nil, nil, nil
 }

@@ -28,7 +28,7 @@ func (w *work) judge(ctx context.Context, err error) error {
 	case dead && ctx.Err() != nil && !isPgError(err):
 		return w.cutOff(ctx, err)
 	default:
-		marked := w.mark(err, retryable.Statement)
+		marked := w.markHere(err, retryable.Statement)
 		if isRetry(marked) {
 			w.cause = marked
 			w.c.Doom(marked, retryable.Statement)
@@ -81,12 +81,27 @@ func isPgError(err error) bool {
 
 // mark judges err and returns it marked, unchanged if it is no reason to replay.
 func (w *work) mark(err error, phase retryable.Phase) error {
-	fault := retryable.Fault{Err: err, Phase: phase, ReadOnly: w.txOptions().AccessMode == pgx.ReadOnly}
-	reason := w.db.cfg.Classify(fault)
+	reason := w.db.cfg.Classify(w.fault(err, phase))
 	if reason == retryable.None {
 		return err
 	}
 	return &retryable.Error{Reason: reason, Err: err}
+}
+
+// markHere is mark for an error on w's connection, which may be the end of it.
+func (w *work) markHere(err error, phase retryable.Phase) error {
+	marked := w.mark(err, phase)
+	w.drop = w.drop || Unusable(w.fault(err, phase)) || lost(retryable.ReasonOf(marked))
+	return marked
+}
+
+func (w *work) fault(err error, phase retryable.Phase) retryable.Fault {
+	return retryable.Fault{Err: err, Phase: phase, ReadOnly: w.txOptions().AccessMode == pgx.ReadOnly}
+}
+
+// lost reports whether a connection leads to the wrong server, or nowhere.
+func lost(reason retryable.Reason) bool {
+	return reason == retryable.Disconnected || reason == retryable.Failover || reason == retryable.CommitUnknown
 }
 
 // isRetry reports whether err dooms an attempt to be replayed.

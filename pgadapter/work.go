@@ -33,6 +33,7 @@ type work struct {
 	inner  pgx.Tx        // on conn
 	open   closer        // rows or a batch the handler has not closed yet
 	cause  error         // the first error that failed the transaction
+	drop   bool          // conn must not be used again
 	closed bool          // the attempt is over
 
 	// What cuts off a statement that is under way when the attempt ends.

@@ -1,0 +1,89 @@
+// Package corpus holds the errors that the adapters' classifiers are tested against:
+// what servers, poolers and drivers answer, in which phase, and what it means. Most
+// were provoked on real servers; the last column but one says where each is from.
+package corpus
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+
+	"github.com/reprise-go/reprise/retryable"
+)
+
+//go:embed errors.tsv
+var file string
+
+// Row is one error.
+type Row struct {
+	ID     string
+	Engine string // "postgresql", "mysql+mariadb", "pgbouncer", ...
+	Layer  string // "sqlstate", "errno", "sqlite" (a result code), "go" (a driver's error)
+	Code   string // in the layer's own form
+
+	// Message is the text, with alternatives between " | " and remarks in
+	// parentheses.
+	Message string
+
+	// Phases are those in which the verdict holds.
+	Phases []retryable.Phase
+	// AnyPhase says that the corpus names no phase; Phases are all three then.
+	AnyPhase bool
+	Want     retryable.Reason
+
+	// Reuse says that the connection may be used again.
+	Reuse bool
+	Note  string
+}
+
+// Rows returns the corpus in its order. It panics if the file is malformed.
+func Rows() []Row {
+	lines := strings.Split(strings.TrimSpace(file), "\n")
+	rows := make([]Row, 0, len(lines)-1)
+	for n, line := range lines[1:] {
+		cells := strings.Split(line, "\t")
+		for len(cells) < 11 { // the last may be empty
+			cells = append(cells, "")
+		}
+		phases, any := phases(cells[5])
+		want, ok := reason(cells[6])
+		if phases == nil || !ok {
+			panic(fmt.Sprintf("corpus: line %d: phase %q, kind %q", n+2, cells[5], cells[6]))
+		}
+		rows = append(rows, Row{
+			ID: cells[0], Engine: cells[1], Layer: cells[2], Code: cells[3], Message: cells[4],
+			Phases: phases, AnyPhase: any, Want: want, Reuse: cells[8] == "yes", Note: cells[10],
+		})
+	}
+	return rows
+}
+
+func phases(name string) (phases []retryable.Phase, any bool) {
+	for p := retryable.Connect; p <= retryable.Commit; p++ {
+		if p.String() == name {
+			return []retryable.Phase{p}, false
+		}
+		phases = append(phases, p)
+	}
+	if name == "any" {
+		return phases, true
+	}
+	return nil, false
+}
+
+func reason(name string) (retryable.Reason, bool) {
+	for r := retryable.None; r <= retryable.CommitUnknown; r++ {
+		if r.String() == name {
+			return r, true
+		}
+	}
+	return 0, false
+}
+
+// Accepts reports whether a verdict agrees with the row. Where the row names no phase
+// and the connection is gone with the error, an answer to COMMIT leaves the outcome
+// open.
+func (r Row) Accepts(phase retryable.Phase, got retryable.Reason) bool {
+	return got == r.Want ||
+		r.AnyPhase && !r.Reuse && phase == retryable.Commit && got == retryable.CommitUnknown
+}
