@@ -1,11 +1,14 @@
 package dbproc
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // Kind says what one brand of server needs. All fields without a default are
 // required.
 type Kind struct {
-	// Name begins the names of temporary directories and of the guard
+	// Name begins errors, and the names of temporary directories and of the guard
 	Name string
 
 	// Users are the users that root's servers run as: the first that exists.
@@ -49,3 +52,11 @@ type Kind struct {
 // Stopper tells a server to stop and does not wait for it. One that has ended by
 // itself is fine.
 type Stopper func(ctx context.Context, p *Process) error
+
+// wrap says whose error it is.
+func (k Kind) wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", k.Name, err)
+}

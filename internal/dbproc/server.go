@@ -29,11 +29,17 @@ type Server struct {
 
 // Start makes a server and returns when it answers. ctx is for starting only;
 // without a deadline 60 s are allowed. The error holds the end of the server's
-// log where it does not come up. A failed Start leaves nothing behind.
+// log where it does not come up. A failed Start leaves nothing behind. Errors
+// begin with the kind's name, as those of all methods do.
 //
 // Where root's servers run as another user, it must be able to reach
 // [os.TempDir].
-func Start(ctx context.Context, kind Kind) (_ *Server, err error) {
+func Start(ctx context.Context, kind Kind) (*Server, error) {
+	s, err := start(ctx, kind)
+	return s, kind.wrap(err)
+}
+
+func start(ctx context.Context, kind Kind) (_ *Server, err error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	s := &Server{kind: kind}

@@ -16,8 +16,14 @@ import (
 var errPortTaken = errors.New("port taken")
 
 // Run runs one of the server's programs, for Init, and returns when it has
-// ended. The error holds what it printed.
+// ended. The error holds what it printed. It fails where the server runs or is
+// closed: the guard watches one process at a time.
 func (s *Server) Run(ctx context.Context, name string, args ...string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.mustBeDown(); err != nil {
+		return err
+	}
 	var out bytes.Buffer
 	cmd := s.command(ctx, name, args...)
 	cmd.Stdout, cmd.Stderr = &out, &out

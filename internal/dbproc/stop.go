@@ -22,7 +22,7 @@ func (s *Server) Stop(stop Stopper) error {
 	defer cancel()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.down(ctx, stop)
+	return s.kind.wrap(s.down(ctx, stop))
 }
 
 // Kill kills the server's main process with SIGKILL and returns when its other
@@ -32,6 +32,11 @@ func (s *Server) Stop(stop Stopper) error {
 func (s *Server) Kill() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.kind.wrap(s.kill())
+}
+
+// kill kills the server where it runs; s.mu is held.
+func (s *Server) kill() error {
 	if s.proc == nil {
 		return nil
 	}
@@ -50,11 +55,11 @@ func (s *Server) Kill() error {
 }
 
 // StartAgain starts the stopped server on the same data and port. It is bounded
-// like [Start].
+// like [Start], and fails where the server runs or is closed.
 func (s *Server) StartAgain(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.again(ctx)
+	return s.kind.wrap(s.again(ctx))
 }
 
 // Restart is Stop, but bounded by ctx, and StartAgain. It also starts a server
@@ -64,10 +69,11 @@ func (s *Server) Restart(ctx context.Context, stop Stopper) error {
 	defer s.mu.Unlock()
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	if err := s.down(ctx, stop); err != nil {
-		return err
+	err := s.down(ctx, stop)
+	if err == nil {
+		err = s.again(ctx)
 	}
-	return s.again(ctx)
+	return s.kind.wrap(err)
 }
 
 // Close ends the server and removes everything it wrote. Later calls do nothing.
@@ -83,16 +89,13 @@ func (s *Server) Close() error {
 	err := s.down(ctx, s.kind.End)
 	err = errors.Join(err, s.guard.close())
 	// The guard does it where there is one.
-	return errors.Join(err, os.RemoveAll(s.dir))
+	return s.kind.wrap(errors.Join(err, os.RemoveAll(s.dir)))
 }
 
 // again starts the server; s.mu is held.
 func (s *Server) again(ctx context.Context) error {
-	if s.closed {
-		return errClosed
-	}
-	if s.proc != nil {
-		return errRunning
+	if err := s.mustBeDown(); err != nil {
+		return err
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
@@ -108,6 +111,17 @@ func (s *Server) again(ctx context.Context) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// mustBeDown returns an error where the server runs or is closed; s.mu is held.
+func (s *Server) mustBeDown() error {
+	if s.closed {
+		return errClosed
+	}
+	if s.proc != nil {
+		return errRunning
+	}
+	return nil
 }
 
 // down stops the server where it runs; s.mu is held.

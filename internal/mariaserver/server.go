@@ -11,9 +11,9 @@ import (
 // Server is a MariaDB server. Its methods are safe for concurrent use.
 // [Server.Close] it.
 type Server struct {
+	*dbproc.Server
 	cfg   Config
 	tools tools
-	proc  *dbproc.Server
 	admin admin
 }
 
@@ -30,8 +30,8 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, tools: tools}
-	if s.proc, err = dbproc.Start(ctx, s.kind()); err != nil {
-		return nil, wrap(err)
+	if s.Server, err = dbproc.Start(ctx, s.kind()); err != nil {
+		return nil, err
 	}
 	// Not the one mariadb-install-db makes: it is in latin1.
 	if err := run(ctx, config(s.Addr(), ""), "create database test"); err != nil {
@@ -48,9 +48,6 @@ func wrap(err error) error {
 	return fmt.Errorf("mariaserver: %w", err)
 }
 
-// Addr returns host:port. It stays the same for life.
-func (s *Server) Addr() string { return s.proc.Addr() }
-
 // Exec runs sql on a fresh connection to database test. Without args there may
 // be several statements in it.
 func (s *Server) Exec(ctx context.Context, sql string, args ...any) error {
@@ -58,6 +55,3 @@ func (s *Server) Exec(ctx context.Context, sql string, args ...any) error {
 	cfg.MultiStatements = len(args) == 0
 	return wrap(run(ctx, cfg, sql, args...))
 }
-
-// LogTail returns the last lines of the server's log, up to 4 KiB.
-func (s *Server) LogTail() string { return s.proc.LogTail() }

@@ -23,28 +23,20 @@ const (
 // Stop stops the server and returns when it has gone. It does nothing where the
 // server is down. After 30 s it returns an error and the server goes on shutting
 // down; call it again.
-func (s *Server) Stop(mode Mode) error { return wrap(s.proc.Stop(s.stopper(mode))) }
-
-// Kill kills the server with SIGKILL and returns when it has gone. What was
-// committed is still there when it starts again.
-func (s *Server) Kill() error { return wrap(s.proc.Kill()) }
-
-// StartAgain starts the stopped server on the same data and port. It is bounded
-// like [Start].
-func (s *Server) StartAgain(ctx context.Context) error { return wrap(s.proc.StartAgain(ctx)) }
+func (s *Server) Stop(mode Mode) error { return s.Server.Stop(s.stopper(mode)) }
 
 // Restart is Stop, but bounded by ctx, and StartAgain. It also starts a server
 // that is down.
 func (s *Server) Restart(ctx context.Context, mode Mode) error {
-	return wrap(s.proc.Restart(ctx, s.stopper(mode)))
+	return s.Server.Restart(ctx, s.stopper(mode))
 }
 
 // Close kills the server and removes everything it wrote. Later calls do
 // nothing.
 func (s *Server) Close() error {
-	err := s.proc.Close()
+	err := s.Server.Close()
 	s.admin.close()
-	return wrap(err)
+	return err
 }
 
 // stopper stops the server in the given mode.

@@ -3,27 +3,22 @@ package mysqlproxy_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"os"
 	"testing"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
-	"go.uber.org/goleak"
 
+	"github.com/reprise-go/reprise/internal/dbproc/dbtest"
 	. "github.com/reprise-go/reprise/internal/faultproxy"
+	"github.com/reprise-go/reprise/internal/faultproxy/proxytest"
 	"github.com/reprise-go/reprise/internal/mariaserver"
 	"github.com/reprise-go/reprise/internal/mariaserver/mariatest"
 	"github.com/reprise-go/reprise/internal/mysqlproxy"
 )
 
-func TestMain(m *testing.M) {
-	status := mariatest.Main(m)
-	if err := goleak.Find(); err != nil && status == 0 {
-		println(err.Error())
-		status = 1
-	}
-	os.Exit(status)
-}
+func TestMain(m *testing.M) { os.Exit(dbtest.NoLeaks(mariatest.Main(m))) }
 
 // start returns a proxy in front of a database that has a table t (id int), and
 // the database's DSN through it and past it.
@@ -31,7 +26,7 @@ func start(t *testing.T) (p *Proxy, via, direct string) {
 	t.Helper()
 	server := mariatest.Shared(t)
 	direct = mariatest.Database(t, server)
-	exec(t, open(t, direct), "create table t (id int)")
+	exec(t, mariatest.Pool(t, direct), "create table t (id int)")
 	p, err := mysqlproxy.New(server.Addr())
 	if err != nil {
 		t.Fatal(err)
@@ -40,21 +35,23 @@ func start(t *testing.T) (p *Proxy, via, direct string) {
 	return p, mariaserver.Via(direct, p.Addr()), direct
 }
 
-// open returns a pool that keeps quiet about the connections it loses.
-func open(t *testing.T, dsn string) *sql.DB {
+// startTable is start for the tests of all protocols.
+func startTable(t *testing.T) (tab proxytest.Table, via string) {
 	t.Helper()
-	cfg, err := mysql.ParseDSN(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg.Logger = &mysql.NopLogger{}
-	connector, err := mysql.NewConnector(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db := sql.OpenDB(connector)
-	t.Cleanup(func() { db.Close() })
-	return db
+	p, via, direct := start(t)
+	look := mariatest.Pool(t, direct)
+	return proxytest.Table{
+		Proxy: p,
+		Insert: func(t *testing.T, id int) error {
+			t.Helper()
+			err := insert(t, connect(t, via), id)
+			if err != nil && !errors.Is(err, mysql.ErrInvalidConn) {
+				t.Errorf("row %d: %v", id, err)
+			}
+			return err
+		},
+		Rows: func(t *testing.T, id int) int { t.Helper(); return rows(t, look, id) },
+	}, via
 }
 
 // connect returns one connection.
@@ -62,7 +59,7 @@ func connect(t *testing.T, dsn string) *sql.Conn {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	c, err := open(t, dsn).Conn(ctx)
+	c, err := mariatest.Pool(t, dsn).Conn(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,27 +102,4 @@ func rows(t *testing.T, c db, id int) (n int) {
 		t.Fatal(err)
 	}
 	return n
-}
-
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(10 * time.Second)
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatal("not after 10 s: " + what)
-		}
-	}
-}
-
-func wait(t *testing.T, what string, c <-chan struct{}) {
-	t.Helper()
-	select {
-	case <-c:
-	case <-time.After(10 * time.Second):
-		t.Fatal("not after 10 s: " + what)
-	}
 }

@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"io"
-	"net"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +12,10 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/reprise-go/reprise/internal/dbproc/dbtest"
 	. "github.com/reprise-go/reprise/internal/faultproxy"
+	"github.com/reprise-go/reprise/internal/faultproxy/proxytest"
+	"github.com/reprise-go/reprise/internal/mariaserver/mariatest"
 	"github.com/reprise-go/reprise/internal/mysqlproxy"
 )
 
@@ -49,7 +50,7 @@ func TestPassesThrough(t *testing.T) {
 	if err := c.Raw(func(c any) error { return c.(io.Closer).Close() }); err != nil {
 		t.Error(err)
 	}
-	eventually(t, "no session", func() bool { return p.Conns() == 0 })
+	dbtest.Eventually(t, "no session", func() bool { return p.Conns() == 0 })
 }
 
 // TestFollowsReplies runs all kinds of replies and checks that the proxy knows
@@ -93,7 +94,7 @@ func TestFollowsReplies(t *testing.T) {
 			}
 			hit := p.Add(Rule{When: mysqlproxy.Reply("set @marker"), Nth: 1})
 			exec(t, c, "set @marker = 1")
-			wait(t, name+": marker", hit.Done())
+			dbtest.Wait(t, name+": marker", hit.Done())
 		}
 	}
 	p.Add(Rule{When: SQL("set @marker"), AwaitReply: true, Then: CutClient})
@@ -135,7 +136,7 @@ func TestSwitches(t *testing.T) {
 	p, via, _ := start(t)
 	live := connect(t, via)
 	p.Refuse(true)
-	if err := open(t, via).PingContext(t.Context()); err == nil {
+	if err := mariatest.Pool(t, via).PingContext(t.Context()); err == nil {
 		t.Error("connected")
 	}
 	if err := live.PingContext(t.Context()); err != nil {
@@ -143,7 +144,7 @@ func TestSwitches(t *testing.T) {
 	}
 	p.Refuse(false)
 	p.BlackHole(true)
-	for _, c := range []interface{ PingContext(context.Context) error }{live, open(t, via)} {
+	for _, c := range []interface{ PingContext(context.Context) error }{live, mariatest.Pool(t, via)} {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		if err := c.PingContext(ctx); ctx.Err() == nil {
 			t.Error(err)
@@ -161,33 +162,8 @@ func TestSwitches(t *testing.T) {
 	}
 }
 
-// TestStrangers checks that nothing hangs or leaks with clients that do not speak
-// the protocol, or leave in the middle.
 func TestStrangers(t *testing.T) {
 	t.Parallel()
 	p, _, _ := start(t)
-	for _, says := range []string{"", "\x00", "\x00\x00\x00\x00", "GET / HTTP/1.1\r\n\r\n", "\xff\xff\xff\x00", "\x01\x00\x00\x01\x03"} {
-		c, err := net.Dial("tcp", p.Addr())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(c, says); err != nil {
-			t.Error(err)
-		}
-		c.Close()
-	}
-	quiet, err := net.Dial("tcp", p.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer quiet.Close()
-	eventually(t, "all accepted", func() bool { return p.Dials() == 7 })
-	p.Close()
-	if err := quiet.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.Copy(io.Discard, quiet); errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Error("the connection survived Close")
-	}
-	p.Close()
+	proxytest.Strangers(t, p, "", "\x00", "\x00\x00\x00\x00", "GET / HTTP/1.1\r\n\r\n", "\xff\xff\xff\x00", "\x01\x00\x00\x01\x03")
 }

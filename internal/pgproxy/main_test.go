@@ -8,21 +8,15 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"go.uber.org/goleak"
 
+	"github.com/reprise-go/reprise/internal/dbproc/dbtest"
+	"github.com/reprise-go/reprise/internal/faultproxy/proxytest"
 	"github.com/reprise-go/reprise/internal/pgproxy"
 	"github.com/reprise-go/reprise/internal/pgserver"
 	"github.com/reprise-go/reprise/internal/pgserver/pgtest"
 )
 
-func TestMain(m *testing.M) {
-	status := pgtest.Main(m)
-	if err := goleak.Find(); err != nil && status == 0 {
-		println(err.Error())
-		status = 1
-	}
-	os.Exit(status)
-}
+func TestMain(m *testing.M) { os.Exit(dbtest.NoLeaks(pgtest.Main(m))) }
 
 // start returns a proxy to the shared server and the URL that goes through it
 // to database postgres.
@@ -42,6 +36,19 @@ func startDB(t *testing.T) (p *pgproxy.Proxy, via, direct string) {
 	}
 	p, via = front(t, direct)
 	return p, via, direct
+}
+
+// startTable is startDB for the tests of all protocols.
+func startTable(t *testing.T) (tab proxytest.Table, via string) {
+	t.Helper()
+	p, via, direct := startDB(t)
+	p.DropCancels(true) // pgx sends one where its connection is lost: it may reach COMMIT
+	look := connect(t, direct)
+	return proxytest.Table{
+		Proxy:  p,
+		Insert: func(t *testing.T, id int) error { t.Helper(); return insert(t, connect(t, via), id) },
+		Rows:   func(t *testing.T, id int) int { t.Helper(); return rows(t, look, id) },
+	}, via
 }
 
 func front(t *testing.T, direct string) (*pgproxy.Proxy, string) {
@@ -100,27 +107,4 @@ func rows(t *testing.T, c *pgx.Conn, id int) (n int) {
 		t.Fatal(err)
 	}
 	return n
-}
-
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(10 * time.Second)
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatal("not after 10 s: " + what)
-		}
-	}
-}
-
-func wait(t *testing.T, what string, c <-chan struct{}) {
-	t.Helper()
-	select {
-	case <-c:
-	case <-time.After(10 * time.Second):
-		t.Fatal("not after 10 s: " + what)
-	}
 }

@@ -2,54 +2,22 @@ package pgproxy_test
 
 import (
 	"context"
-	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	. "github.com/reprise-go/reprise/internal/pgproxy"
+	"github.com/reprise-go/reprise/internal/faultproxy/proxytest"
 	"github.com/reprise-go/reprise/internal/pgserver/pgtest"
 )
 
-func tryConnect(t *testing.T, url string) error {
-	c, err := pgx.Connect(t.Context(), url)
-	if err == nil {
-		c.Close(t.Context())
-	}
-	return err
-}
-
-// TestLatency is about 1 ms of it. It does not run beside other tests.
+// TestLatency does not run beside other tests.
 func TestLatency(t *testing.T) {
 	p, via := start(t)
 	c := connect(t, via)
-	measure := func() (low, middle time.Duration) {
-		all := make([]time.Duration, 200)
-		for i := range all {
-			began := time.Now()
-			if err := c.Ping(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			all[i] = time.Since(began)
-		}
-		slices.Sort(all)
-		return all[0], all[len(all)/2]
-	}
-	low0, middle0 := measure()
-	p.SetLatency(500*time.Microsecond, 500*time.Microsecond)
-	low, middle := measure()
-	t.Logf("lowest and median round trip: %v, %v; with 1 ms: %v, %v", low0, middle0, low, middle)
-	if low < time.Millisecond {
-		t.Errorf("too fast: %v", low)
-	}
-	if extra := low - low0; extra > 1500*time.Microsecond {
-		t.Errorf("too slow: %v more", extra)
-	}
+	proxytest.Latency(t, p, func() error { return c.Ping(t.Context()) })
 }
 
 // TestLatencyKeepsTheRate reads much more than there are latencies for.
@@ -89,45 +57,14 @@ func TestBigMessages(t *testing.T) {
 	}
 }
 
-// TestSchedule works through a storm: every client comes to an end, and what
-// was acknowledged is there.
 func TestSchedule(t *testing.T) {
 	t.Parallel()
-	p, via, direct := startDB(t)
-	var drawn atomic.Int64
-	p.SetSchedule(Schedule{Seed: 1, EveryConns: 3, EveryMessages: 40, Logf: func(format string, args ...any) {
-		drawn.Add(1)
-	}})
+	table, via := startTable(t)
 	pool := pgtest.Pool(t, via, func(c *pgxpool.Config) { c.MaxConns = 4 })
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	var acknowledged, failed atomic.Int64
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			for range 50 {
-				err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-					_, err := tx.Exec(ctx, "insert into t values ($1)", 1)
-					return err
-				})
-				if err == nil {
-					acknowledged.Add(1)
-				} else {
-					failed.Add(1)
-				}
-			}
+	table.Storm(t, func(ctx context.Context) error {
+		return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, "insert into t values ($1)", 1)
+			return err
 		})
-	}
-	wg.Wait()
-	if ctx.Err() != nil {
-		t.Fatal("a client hung")
-	}
-	n := int64(rows(t, connect(t, direct), 1))
-	t.Logf("%d faults drawn, %d fired; %d acknowledged, %d failed, %d rows", drawn.Load()-1, p.Faults(), acknowledged.Load(), failed.Load(), n)
-	if n < acknowledged.Load() || n > 200 {
-		t.Errorf("%d rows, %d acknowledged", n, acknowledged.Load())
-	}
-	if p.Faults() == 0 || failed.Load() == 0 {
-		t.Error("no faults")
-	}
+	})
 }

@@ -2,7 +2,6 @@ package pgproxy_test
 
 import (
 	"context"
-	"io"
 	"net"
 	"slices"
 	"testing"
@@ -10,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/reprise-go/reprise/internal/dbproc/dbtest"
+	"github.com/reprise-go/reprise/internal/faultproxy/proxytest"
 	"github.com/reprise-go/reprise/internal/pgproxy"
 	"github.com/reprise-go/reprise/internal/pgserver/pgtest"
 )
@@ -42,7 +43,7 @@ func TestPassesThrough(t *testing.T) {
 		t.Error(p.Conns(), p.Dials(), p.Faults())
 	}
 	c.Close(t.Context())
-	eventually(t, "no session", func() bool { return p.Conns() == 0 })
+	dbtest.Eventually(t, "no session", func() bool { return p.Conns() == 0 })
 }
 
 func TestRefusesEncryption(t *testing.T) {
@@ -137,7 +138,7 @@ func TestCancelRequests(t *testing.T) {
 		_, err := c.PgConn().Exec(t.Context(), "select pg_sleep(60)").ReadAll()
 		ended <- err
 	}()
-	wait(t, "the query", hit.Done())
+	dbtest.Wait(t, "the query", hit.Done())
 
 	p.DropCancels(true)
 	if err := c.PgConn().CancelRequest(t.Context()); err != nil {
@@ -148,7 +149,7 @@ func TestCancelRequests(t *testing.T) {
 	}
 	p.DropCancels(false)
 	// The server may not have begun the query at the first request.
-	eventually(t, "cancelled", func() bool {
+	dbtest.Eventually(t, "cancelled", func() bool {
 		select {
 		case err := <-ended:
 			if err == nil {
@@ -167,30 +168,8 @@ func TestCancelRequests(t *testing.T) {
 	}
 }
 
-// TestStrangers checks that nothing hangs or leaks with clients that do not
-// speak the protocol, or leave in the middle.
 func TestStrangers(t *testing.T) {
 	t.Parallel()
 	p, _ := start(t)
-	for _, says := range []string{"", "\x00", "\x00\x00\x00\x00", "GET / HTTP/1.1\r\n\r\n", "\x00\x00\x00\x08\x00\x03", "\x00\x00\x00\x05\x00"} {
-		c, err := net.Dial("tcp", p.Addr())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(c, says); err != nil {
-			t.Error(err)
-		}
-		c.Close()
-	}
-	quiet, err := net.Dial("tcp", p.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer quiet.Close()
-	eventually(t, "all accepted", func() bool { return p.Dials() == 7 })
-	p.Close()
-	if _, err := quiet.Read(make([]byte, 1)); err == nil {
-		t.Error("the connection survived Close")
-	}
-	p.Close()
+	proxytest.Strangers(t, p, "", "\x00", "\x00\x00\x00\x00", "GET / HTTP/1.1\r\n\r\n", "\x00\x00\x00\x08\x00\x03", "\x00\x00\x00\x05\x00")
 }

@@ -4,62 +4,34 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
+	"github.com/reprise-go/reprise/internal/faultproxy/proxytest"
 	. "github.com/reprise-go/reprise/internal/pgproxy"
 )
 
-// TestEveryByte ends an exchange at each of its bytes.
 func TestEveryByte(t *testing.T) {
 	t.Parallel()
 	p, via := start(t)
 	ask := func() error {
-		c := connect(t, via)
-		defer p.CutAll(FIN)
-		_, err := c.Exec(t.Context(), "select 1")
+		_, err := connect(t, via).Exec(t.Context(), "select 1")
 		return err
 	}
-	for _, dir := range []Dir{Up, Down} {
-		n := int64(0)
-		for ; ; n++ {
-			if n > 200 {
-				t.Fatal("it does not end")
-			}
-			hit := p.Add(Rule{When: Byte(dir, n), Do: Drop, Then: CutBoth, How: How(n % 2)})
-			err := ask()
-			if hit.Count() == 0 { // there is no such byte
-				hit.Remove()
-				if err != nil {
-					t.Errorf("%s %d: %v", dir, n, err)
-				}
-				break
-			}
-			if err == nil {
-				t.Errorf("%s %d: no error", dir, n)
-			}
-		}
-		// Query; RowDescription, DataRow, CommandComplete, ReadyForQuery.
-		want := map[Dir]int64{Up: 1 + 4 + 9, Down: 34 + 12 + 14 + 6}[dir]
-		if n != want {
-			t.Errorf("%d bytes %s, want %d", n, dir, want)
-		}
-	}
+	// Query; RowDescription, DataRow, CommandComplete, ReadyForQuery.
+	proxytest.EveryByte(t, p, ask, map[Dir]int64{Up: 1 + 4 + 9, Down: 34 + 12 + 14 + 6})
 }
 
-// TestStartup cuts within the startup phase.
-func TestStartup(t *testing.T) {
+func TestStartUp(t *testing.T) {
 	t.Parallel()
 	p, via := start(t)
-	for _, when := range []Trigger{Byte(Up, 0), Byte(Up, 10), Byte(Down, 0), Message(Up, 0), Message(Down, 'R'), Message(Down, 'Z')} {
-		hit := p.Add(Rule{When: when, FromStart: true, Do: Drop, Then: CutBoth})
-		if err := tryConnect(t, via); err == nil {
-			t.Error("connected")
+	ask := func() error {
+		c, err := pgx.Connect(t.Context(), via)
+		if err == nil {
+			c.Close(t.Context())
 		}
-		if hit.Count() != 1 {
-			t.Errorf("fired %d times", hit.Count())
-		}
+		return err
 	}
-	if err := tryConnect(t, via); err != nil {
-		t.Error(err)
-	}
+	proxytest.StartUp(t, p, ask, Byte(Up, 0), Byte(Up, 10), Byte(Down, 0), Message(Up, 0), Message(Down, 'R'), Message(Down, 'Z'))
 }
 
 func TestNthAndTimes(t *testing.T) {

@@ -14,9 +14,9 @@ import (
 // Server is a PostgreSQL server. Its methods are safe for concurrent use.
 // [Server.Close] it.
 type Server struct {
+	*dbproc.Server
 	cfg   Config
 	tools tools
-	proc  *dbproc.Server
 	admin admin
 }
 
@@ -33,8 +33,8 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, tools: tools}
-	if s.proc, err = dbproc.Start(ctx, s.kind()); err != nil {
-		return nil, wrap(err)
+	if s.Server, err = dbproc.Start(ctx, s.kind()); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
@@ -46,9 +46,6 @@ func wrap(err error) error {
 	}
 	return fmt.Errorf("pgserver: %w", err)
 }
-
-// Addr returns host:port. It stays the same for life.
-func (s *Server) Addr() string { return s.proc.Addr() }
 
 // URL returns the connection string of the superuser's database postgres.
 func (s *Server) URL() string { return s.URLVia(s.Addr()) }
@@ -74,17 +71,11 @@ func Via(dsn, addr string) string {
 // Exec runs sql on a fresh connection to database postgres. Without args there
 // may be several statements in it.
 func (s *Server) Exec(ctx context.Context, sql string, args ...any) error {
-	conn, err := pgx.Connect(ctx, s.URL())
-	if err != nil {
-		return wrap(err)
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	_, err = conn.Exec(ctx, sql, args...)
-	return wrap(err)
+	return s.withConn(ctx, func(conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, sql, args...)
+		return err
+	})
 }
-
-// LogTail returns the last lines of the server's log, up to 4 KiB.
-func (s *Server) LogTail() string { return s.proc.LogTail() }
 
 // TerminateBackends ends the sessions of all clients, with SQLSTATE 57P01, or
 // those in the given databases alone, and says how many. It does not wait for

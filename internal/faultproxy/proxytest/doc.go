@@ -1,0 +1,3 @@
+// Package proxytest is the tests that the fault proxies of all protocols must
+// pass. What is particular to a protocol is tested beside it.
+package proxytest
