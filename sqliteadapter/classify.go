@@ -32,6 +32,9 @@ func Classify(f retryable.Fault) retryable.Reason {
 	if f.Err == nil {
 		return retryable.None
 	}
+	if _, ok := errors.AsType[*rolledBackError](f.Err); ok {
+		f.Phase = retryable.Statement // whatever comes then, nothing is committed
+	}
 	var coded interface {
 		error
 		Code() int

@@ -4,13 +4,14 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
-	"time"
+
+	"modernc.org/sqlite"
 )
 
 // connector makes connections that queue for the one writer SQLite allows.
 type connector struct {
 	driver.Connector
-	writer chan struct{} // holds one token while somebody writes
+	writers *queue
 }
 
 // raw is what connections of modernc.org/sqlite are.
@@ -32,101 +33,97 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, err
 	}
 	r, ok := inner.(raw)
-	if !ok {
+	h := hooksOf(inner)
+	if !ok || h == nil {
 		_ = inner.Close()
 		return nil, fmt.Errorf("sqliteadapter: %T is no connection of modernc.org/sqlite", inner)
 	}
-	return &conn{raw: r, writer: c.writer}, nil
+	wrapped := &conn{raw: r, writers: c.writers}
+	h.RegisterRollbackHook(func() { wrapped.rolledBack = true })
+	if wrapped.queryOnly, err = wrapped.pragma(ctx, "query_only"); err != nil {
+		_ = inner.Close()
+		return nil, fmt.Errorf("sqliteadapter: %w", err)
+	}
+	return wrapped, nil
 }
 
-// conn is a connection whose transactions queue, if they may write.
+// hooks is the one way to see that SQLite has rolled back by itself.
+type hooks interface {
+	RegisterRollbackHook(sqlite.RollbackHookFn)
+}
+
+// hooksOf returns the hooks of a connection that others may have wrapped, nil if
+// they do not give the driver's own away.
+func hooksOf(c driver.Conn) hooks {
+	for {
+		switch v := c.(type) {
+		case hooks:
+			return v
+		case interface{ Raw() driver.Conn }:
+			c = v.Raw()
+		default:
+			return nil
+		}
+	}
+}
+
+// conn is a connection whose transactions queue, if they may write, and end where
+// SQLite ends them: it rolls some back by itself, and would run what comes next
+// without any. database/sql lets one call at a time come here.
 type conn struct {
 	raw
-	writer chan struct{}
+	writers   *queue
+	queryOnly string // the pragma, between transactions
+
+	open       bool  // a transaction is
+	myTurn     bool  // to write
+	readOnly   bool  // the pragma is on for the transaction
+	rolledBack bool  // by SQLite, or by the text ROLLBACK
+	lost       error // refuses the rest of a transaction that SQLite has rolled back
+	spoiled    bool  // not to be used again
 }
 
-// Raw returns the driver's own connection.
+// Raw returns the connection beneath.
 func (c *conn) Raw() driver.Conn { return c.raw }
 
-// patience bounds the wait for the writer before: a handler that begins a second
-// transaction would wait for itself. SQLite's own busy_timeout comes after it.
-const patience = 5 * time.Second
+// Close implements [driver.Conn]. A connection that broke is closed without the end
+// of its transaction.
+func (c *conn) Close() error {
+	c.leaveQueue()
+	return c.raw.Close()
+}
 
-// BeginTx implements [driver.ConnBeginTx].
-func (c *conn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
-	if o.ReadOnly {
-		return c.beginReadOnly(ctx, o)
+// IsValid implements [driver.Validator].
+func (c *conn) IsValid() bool { return !c.spoiled && c.raw.IsValid() }
+
+// ExecContext implements [driver.ExecerContext].
+func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if err := c.refuse(); err != nil {
+		return nil, err
 	}
-	release, err := c.queue(ctx)
+	res, err := c.raw.ExecContext(ctx, query, args)
+	return res, c.note(err)
+}
+
+// QueryContext implements [driver.QueryerContext].
+func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if err := c.refuse(); err != nil {
+		return nil, err
+	}
+	rows, err := c.raw.QueryContext(ctx, query, args)
+	return rows, c.note(err)
+}
+
+// pragma returns the value of one.
+func (c *conn) pragma(ctx context.Context, name string) (string, error) {
+	rows, err := c.raw.QueryContext(ctx, "pragma "+name, nil)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	inner, err := c.raw.BeginTx(ctx, o)
-	if err != nil {
-		release()
-		return nil, err
+	defer rows.Close()
+	value := make([]driver.Value, 1)
+	if err := rows.Next(value); err != nil {
+		return "", err
 	}
-	return &tx{Tx: inner, after: func() error { release(); return nil }}, nil
-}
-
-// queue waits for the writer before.
-func (c *conn) queue(ctx context.Context) (release func(), err error) {
-	release = func() { <-c.writer }
-	select {
-	case c.writer <- struct{}{}:
-		return release, nil
-	default:
-	}
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case c.writer <- struct{}{}:
-		return release, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	case <-timer.C:
-		return func() {}, nil
-	}
-}
-
-// beginReadOnly begins a transaction in which SQLite refuses to write.
-func (c *conn) beginReadOnly(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
-	if err := c.queryOnly(ctx, "on"); err != nil {
-		return nil, err
-	}
-	inner, err := c.raw.BeginTx(ctx, o)
-	if err != nil {
-		_ = c.queryOnly(context.WithoutCancel(ctx), "off")
-		return nil, err
-	}
-	after := func() error { return c.queryOnly(context.Background(), "off") }
-	return &tx{Tx: inner, after: after}, nil
-}
-
-func (c *conn) queryOnly(ctx context.Context, value string) error {
-	_, err := c.ExecContext(ctx, "pragma query_only="+value, nil)
-	return err
-}
-
-// tx is a transaction that cleans up after itself.
-type tx struct {
-	driver.Tx
-	after func() error
-}
-
-// Commit implements [driver.Tx]. That the connection could not be cleaned up
-// afterwards does not make the commit undone: Validator keeps it out of the pool.
-func (t *tx) Commit() error {
-	err := t.Tx.Commit()
-	_ = t.after()
-	return err
-}
-
-// Rollback implements [driver.Tx].
-func (t *tx) Rollback() error {
-	err := t.Tx.Rollback()
-	if aerr := t.after(); err == nil {
-		err = aerr
-	}
-	return err
+	return fmt.Sprint(value[0]), nil
 }

@@ -10,12 +10,14 @@
 // and wait for each other in a queue instead of polling for the lock; READ ONLY
 // ones begin DEFERRED, do not wait, and are refused to write by SQLite. So let
 // requests that only read say so: Config.ReadOnly of the middleware. Other
-// processes are waited for as busy_timeout says.
+// processes are waited for as busy_timeout says. Begin no second transaction within
+// a request's own, by [sqladapter.DB.SQL]: it would wait for itself, and is refused
+// after 5 s and busy_timeout.
 //
-// A statement whose context ends takes the whole transaction with it: SQLite rolls
-// it back. The attempt then fails with the context's cause, and what its handler
+// A statement whose context ends takes the whole transaction with it, and so does
+// INSERT OR ROLLBACK where a constraint fails: SQLite rolls it back. What the handler
 // sends afterwards is refused, where SQLite by itself would run it without any
-// transaction.
+// transaction, and the attempt fails with the cause.
 package sqliteadapter
 
 import (
@@ -23,7 +25,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
-	"strings"
+	"time"
 
 	"modernc.org/sqlite"
 
@@ -32,8 +34,14 @@ import (
 	"github.com/reprise-go/reprise/txctx"
 )
 
-// Config says how errors are judged. The zero value is ready.
+// Config says how transactions are begun and errors judged. The zero value is
+// ready.
 type Config struct {
+	// TxOptions are those of every transaction. ReadOnly is also set for requests
+	// that the middleware runs READ ONLY. Every transaction of SQLite is
+	// serializable; no other Isolation can be asked for. read and write
+	TxOptions sql.TxOptions
+
 	// Classify is asked first about every error of the database; None leaves the
 	// verdict to the package's Classify. none
 	Classify retryable.Classifier
@@ -48,63 +56,69 @@ var _ txctx.DB = (*DB)(nil)
 
 // Open returns a DB on the database that dsn names: a path, or a DSN of
 // modernc.org/sqlite such as "file:app.db?_pragma=synchronous(1)". What the DSN
-// does not say is set to busy_timeout(5000), journal_mode(WAL) and
-// foreign_keys(1). ":memory:" is a database of one connection.
+// does not say is set as [Connector] does.
+//
+// A database in memory has one connection, since each would be a database of its
+// own; it lives until Close.
 //
 // Open does no I/O: a file that cannot be opened, or a parameter that SQLite does
 // not know, fails the first use. Ping [sqladapter.DB.SQL] at start. The error names
 // what is wrong with the DSN.
 func Open(dsn string, cfg Config) (*DB, error) {
-	full, memory, err := complete(dsn)
+	d, err := parse(dsn)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("sqliteadapter: Open: %w", err)
 	}
-	c, err := sqlite.NewConnector(full)
+	c, err := sqlite.NewConnector(d.complete())
 	if err != nil {
 		return nil, fmt.Errorf("sqliteadapter: Open: %w", err)
 	}
 	db := New(c, cfg)
-	if memory {
-		db.SQL().SetMaxOpenConns(1) // each connection would be a database of its own
+	if d.inMemory() {
+		db.SQL().SetMaxOpenConns(1)
 		db.SQL().SetConnMaxLifetime(0)
 	}
 	return db, nil
 }
 
+// Connector returns the driver's connector for dsn, with what New needs, for those
+// who put something of their own between the two, such as instrumentation. What the
+// DSN does not say is set to busy_timeout(5000), journal_mode(WAL), foreign_keys(1)
+// and _txlock=immediate. The journal stays as it is where the DSN says mode=ro,
+// immutable or vfs.
+func Connector(dsn string) (driver.Connector, error) {
+	d, err := parse(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("sqliteadapter: Connector: %w", err)
+	}
+	c, err := sqlite.NewConnector(d.complete())
+	if err != nil {
+		return nil, fmt.Errorf("sqliteadapter: Connector: %w", err)
+	}
+	return c, nil
+}
+
 // New returns a DB on a new pool of c's connections, which must be those of
-// modernc.org/sqlite and begin IMMEDIATE (_txlock=immediate). New panics if c is
-// nil.
-func New(c driver.Connector, cfg Config) *DB {
+// modernc.org/sqlite and begin IMMEDIATE, as [Connector]'s do. Where something has
+// wrapped them, it has to have a method Raw() driver.Conn for what is beneath. The
+// rollback hook of the connections is taken.
+//
+// New panics if c is nil, or if TxOptions.Isolation is neither
+// [sql.LevelDefault] nor [sql.LevelSerializable].
+func New(c driver.Connector, cfg Config) *DB { return newDB(c, cfg, patience) }
+
+func newDB(c driver.Connector, cfg Config, patience time.Duration) *DB {
 	if c == nil {
 		panic("sqliteadapter: New: connector is nil")
 	}
-	classify := cfg.Classify.Or(Classify)
-	queued := &connector{Connector: c, writer: make(chan struct{}, 1)}
-	return &DB{sqladapter.New(queued, sqladapter.Config{Classify: classify})}
-}
-
-// complete returns dsn with the defaults that it does not set, and whether the
-// database is in memory.
-func complete(dsn string) (full string, memory bool, err error) {
-	path, query, _ := strings.Cut(dsn, "?")
-	if strings.TrimPrefix(path, "file:") == "" {
-		return "", false, fmt.Errorf("sqliteadapter: Open: the DSN %q names no file", dsn)
+	if i := cfg.TxOptions.Isolation; i != sql.LevelDefault && i != sql.LevelSerializable {
+		panic(fmt.Sprintf("sqliteadapter: New: Config.TxOptions.Isolation is %v: SQLite knows Serializable only", i))
 	}
-	if scheme, _, ok := strings.Cut(path, "://"); ok && scheme != "file" {
-		return "", false, fmt.Errorf("sqliteadapter: Open: unknown scheme %q in the DSN", scheme)
-	}
-	memory = strings.Contains(path, ":memory:") || strings.Contains(query, "mode=memory")
-	for _, d := range []struct{ key, param string }{
-		{"busy_timeout", "_pragma=busy_timeout(5000)"},
-		{"journal_mode", "_pragma=journal_mode(WAL)"},
-		{"foreign_keys", "_pragma=foreign_keys(1)"},
-		{"_txlock", "_txlock=immediate"},
-	} {
-		if !strings.Contains(query, d.key) {
-			query = strings.TrimPrefix(query+"&"+d.param, "&")
-		}
-	}
-	return path + "?" + query, memory, nil
+	queued := &connector{Connector: c, writers: newQueue(patience)}
+	return &DB{sqladapter.New(queued, sqladapter.Config{
+		Classify:  cfg.Classify.Or(Classify),
+		TxOptions: cfg.TxOptions,
+	})}
 }
 
 // Tx returns the transaction of the attempt that ctx belongs to; see
