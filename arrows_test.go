@@ -26,7 +26,8 @@ var arrows = map[string][]string{
 	"sqladapter":    {module + "txctx", module + "retryable", module + "internal/sqltext"},
 	"sqliteadapter": {"modernc.org/sqlite", module + "sqladapter", module + "txctx", module + "retryable"},
 	"mysqladapter": {
-		"github.com/go-sql-driver/mysql", module + "sqladapter", module + "txctx", module + "retryable", module + "internal/sqltext",
+		"github.com/go-sql-driver/mysql", module + "sqladapter", module + "txctx", module + "retryable",
+		module + "internal/neterr", module + "internal/sqltext",
 	},
 	"internal/neterr":  {},
 	"internal/spool":   {},

@@ -196,7 +196,9 @@ func viaStdlib(t *testing.T, url string) txctx.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db := sqladapter.New(stdlib.GetConnector(*cfg), sqladapter.Config{Classify: pgadapter.Classify})
+	db := sqladapter.New(stdlib.GetConnector(*cfg), sqladapter.Config{
+		Classify: pgadapter.Classify, Unusable: pgadapter.Unusable, Severed: pgadapter.Severed,
+	})
 	db.SQL().SetMaxOpenConns(4)
 	t.Cleanup(func() {
 		eventually(t, "no connection in use", func() bool { return db.SQL().Stats().InUse == 0 })

@@ -4,11 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"go.uber.org/goleak"
 
 	"github.com/reprise-go/reprise/internal/mariaserver/mariatest"
 	"github.com/reprise-go/reprise/mysqladapter"
@@ -16,7 +16,14 @@ import (
 	"github.com/reprise-go/reprise/txctx"
 )
 
-func TestMain(m *testing.M) { os.Exit(mariatest.Main(m)) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(suite{m}, goleak.IgnoreTopFunction("database/sql.(*Tx).awaitDone"))
+}
+
+// suite closes the shared server before goroutines are counted.
+type suite struct{ m *testing.M }
+
+func (s suite) Run() int { return mariatest.Main(s.m) }
 
 // bed is a DB on a database of its own.
 type bed struct {
@@ -61,9 +68,16 @@ func (b *bed) outside(q string, args ...any) {
 	}
 }
 
-func (b *bed) effects() (n int) {
+// number runs a query for a number outside of any attempt.
+func (b *bed) number(q string) (n int, err error) {
+	err = b.db.SQL().QueryRow(q).Scan(&n)
+	return n, err
+}
+
+func (b *bed) effects() int {
 	b.t.Helper()
-	if err := b.db.SQL().QueryRow(`select count(*) from effect`).Scan(&n); err != nil {
+	n, err := b.number(`select count(*) from effect`)
+	if err != nil {
 		b.t.Fatal(err)
 	}
 	return n
@@ -102,4 +116,15 @@ func number(err error) uint16 {
 		return e.Number
 	}
 	return 0
+}
+
+// until waits for what is to come soon.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Errorf("in vain waited for: %s", what)
+			return
+		}
+	}
 }

@@ -7,22 +7,51 @@
 // Handlers hold a genuine [sql.Tx], see [Tx]. What these servers do behind the back
 // of a transaction is taken care of:
 //
-//   - After a deadlock (1213) the server has dropped the transaction already, and
-//     would run the next statement in autocommit. It is refused.
-//   - After a lock wait timeout (1205) it has undone the statement alone. The attempt
-//     is rolled back as a whole.
+//   - After a deadlock (1213), or a snapshot conflict of MariaDB's (1020), the server
+//     has dropped the transaction already, and would run the next statement in
+//     autocommit. It is refused.
+//   - After a lock wait timeout (1205) it has undone the statement alone, or with
+//     innodb_rollback_on_timeout everything. The attempt is rolled back as a whole.
 //   - A statement whose context ends goes on running, and holding its locks, since
 //     the driver only hangs up. Its session is killed, by a connection of its own.
 //   - Data definition commits what came before it. An attempt with such a statement
 //     is never replayed, and neither is one with CALL, since nobody can see into a
 //     procedure. Create tables in migrations.
+//   - A server that has become read-only (1290, 1836, 1874, or 1792 where READ ONLY
+//     was not asked for) is taken for one that failed over: the request is replayed,
+//     and no connection made before is used again.
+//
+// # NOWAIT
+//
+// MySQL answers a NOWAIT that finds the row locked with an error of its own (3572).
+// It dooms the attempt only if it leaves the handler; one that answers 409 instead, or
+// takes another row, has its way. MariaDB answers 1205, as for a lock that was
+// waited for, and may have lost the transaction over it; so it dooms. A handler that
+// can live with it, on either server, takes NOWAIT in a savepoint that it then rolls
+// back, or calls [txctx.Rollback]. SKIP LOCKED meets no error on either.
+//
+// # Connections
+//
+// What the driver sends without a context, COMMIT and ROLLBACK, is sent under one, so
+// that Policy.CommitTimeout holds. Making a connection, from the dial to the first
+// answer, takes at most the DSN's timeout, 10 s where it has none. An isolation level
+// costs one more round trip at BEGIN and ends with its transaction; what a handler
+// sets for the session, and locks of GET_LOCK, do not. Under [sql.Conn.Raw] the
+// driver's own connection is two Raw methods deep.
+//
+// All other parameters of the DSN are the program's: with parseTime=true, columns of
+// dates can be scanned into time.Time; rejectReadOnly=true is not needed, and hides
+// from Reprise why a connection was given up, so that a write in a READ ONLY
+// transaction is replayed in vain. multiStatements=true is refused.
 package mysqladapter
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -67,7 +96,7 @@ func Open(dsn string, cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mysqladapter: Open: %w", err)
 	}
-	return New(connector, cfg), nil
+	return open(connector, cmp.Or(c.Timeout, connectTimeout), cfg), nil
 }
 
 // New returns a DB on a new pool of c's connections. New panics if c is nil.
@@ -75,12 +104,18 @@ func New(c driver.Connector, cfg Config) *DB {
 	if c == nil {
 		panic("mysqladapter: New: connector is nil")
 	}
-	classify := cfg.Classify.Or(Classify)
-	known := &connector{Connector: c}
+	return open(c, connectTimeout, cfg)
+}
+
+func open(c driver.Connector, limit time.Duration, cfg Config) *DB {
+	known := &connector{c, limit}
 	return &DB{sqladapter.New(known, sqladapter.Config{
-		Classify:  classify,
+		Classify:  cfg.Classify.Or(Classify),
 		TxOptions: cfg.TxOptions,
+		Unusable:  unusable,
 		Fence:     fence,
+		Deferred:  deferred,
+		DrainRows: true,
 		Abandoned: known.kill,
 	})}
 }

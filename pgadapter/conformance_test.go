@@ -93,7 +93,8 @@ func openStdlib(t *testing.T, o conformance.Options) *conformance.Database {
 		t.Fatal(err)
 	}
 	db := sqladapter.New(stdlib.GetConnector(*cfg), sqladapter.Config{
-		Classify: pgadapter.Classify, TxOptions: sql.TxOptions{Isolation: o.Isolation},
+		Classify: pgadapter.Classify, Unusable: pgadapter.Unusable, Severed: pgadapter.Severed,
+		TxOptions: sql.TxOptions{Isolation: o.Isolation},
 	})
 	t.Cleanup(func() { _ = db.Close() })
 	db.SQL().SetMaxOpenConns(o.Conns)

@@ -16,7 +16,7 @@ func (w *work) get(ctx context.Context) *sql.Tx {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
-		return overTx()
+		return overTx.get()
 	}
 	if w.tx == nil {
 		w.begin(ctx)
@@ -89,13 +89,28 @@ func (w *work) tryConnect(ctx context.Context) error {
 	}
 	switch {
 	case w.ctx.Err() != nil:
-		return err
+		return because(w.ctx, err)
 	case ctx.Err() != nil:
-		return err
+		return because(ctx, err)
 	case expired:
-		stat := w.db.pool.Stats()
 		return &retryable.Error{Reason: retryable.Overloaded, Err: fmt.Errorf(
-			"sqladapter: no connection within %v (%d of %d in use): %w", limit, stat.InUse, stat.MaxOpenConnections, err)}
+			"sqladapter: no transaction within %v (%s): %w", limit, inUse(w.db.pool.Stats()), err)}
 	}
 	return w.mark(err, retryable.Connect)
+}
+
+// because says why ctx has ended: err comes from a context of our own, which does not
+// know.
+func because(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); !errors.Is(err, cause) {
+		return fmt.Errorf("%w: %w", cause, err)
+	}
+	return err
+}
+
+func inUse(s sql.DBStats) string {
+	if s.MaxOpenConnections == 0 {
+		return fmt.Sprintf("%d connections in use", s.InUse)
+	}
+	return fmt.Sprintf("%d of %d connections in use", s.InUse, s.MaxOpenConnections)
 }

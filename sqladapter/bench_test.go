@@ -68,6 +68,14 @@ func BenchmarkWrapper(b *testing.B) {
 	db := sqladapter.New(&quiet{}, sqladapter.Config{Classify: classify})
 	defer db.Close()
 	b.Run("wrapped", func(b *testing.B) { plain(b, db.SQL()) })
+	b.Run("empty attempt", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := txctx.Run(ctx, db, txctx.Options{}, func(ctx context.Context) error { return nil }); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 	b.Run("attempt", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {

@@ -5,18 +5,25 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"sync/atomic"
+
+	"github.com/reprise-go/reprise/retryable"
 )
 
 // connector wraps the driver's connector.
-type connector struct{ driver.Connector }
+type connector struct {
+	driver.Connector
+	failovers *atomic.Uint64 // how often connections were found to lead to the wrong server
+}
 
 // Connect implements [driver.Connector].
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	born := c.failovers.Load()
 	inner, err := c.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	wrapped := &conn{inner: inner}
+	wrapped := &conn{inner: inner, failovers: c.failovers, born: born}
 	// database/sql treats connections with a Validator in another way.
 	if v, ok := inner.(driver.Validator); ok {
 		return &validConn{wrapped, v}, nil
@@ -38,6 +45,9 @@ func (c connector) Close() error {
 type conn struct {
 	inner driver.Conn
 	w     *work // of the attempt whose transaction is open
+
+	failovers *atomic.Uint64 // of the connector
+	born      uint64         // failovers when it was made
 }
 
 // validConn is a conn whose driver has a Validator.
@@ -52,6 +62,14 @@ func (c *conn) Raw() driver.Conn { return c.inner }
 // forget ends the transaction of an attempt.
 func (c *conn) forget() { c.w = nil }
 
+// lost is told why the connection is given up. Many that meet one failover count it
+// once.
+func (c *conn) lost(reason retryable.Reason) {
+	if reason == retryable.Failover {
+		c.failovers.CompareAndSwap(c.born, c.born+1)
+	}
+}
+
 // Close implements [driver.Conn].
 func (c *conn) Close() error { return c.inner.Close() }
 
@@ -63,8 +81,12 @@ func (c *conn) Ping(ctx context.Context) error {
 	return nil
 }
 
-// ResetSession implements [driver.SessionResetter].
+// ResetSession implements [driver.SessionResetter]. Connections that were made before
+// the last failover are not used again: they lead where that one led.
 func (c *conn) ResetSession(ctx context.Context) error {
+	if c.born != c.failovers.Load() {
+		return driver.ErrBadConn
+	}
 	if r, ok := c.inner.(driver.SessionResetter); ok {
 		return r.ResetSession(ctx)
 	}

@@ -21,7 +21,7 @@ func Tx(ctx context.Context) *sql.Tx {
 	if tx, ok := From(ctx); ok {
 		return tx
 	}
-	return noTx()
+	return noTx.get()
 }
 
 // From returns the transaction of the attempt that ctx belongs to, and whether
@@ -42,9 +42,33 @@ func WithTx(ctx context.Context, tx *sql.Tx) context.Context {
 	return context.WithValue(ctx, txKey{}, tx)
 }
 
-// Both live as long as the process: database/sql keeps a goroutine for each
-// transaction that nobody ends.
+// What is shared lives as long as the process: database/sql keeps a goroutine for
+// each transaction that nobody ends.
 var (
-	noTx   = sync.OnceValue(func() *sql.Tx { return deadTx(txctx.ErrNoTransaction) })
-	overTx = sync.OnceValue(func() *sql.Tx { return deadTx(txctx.ErrAttemptOver) })
+	noTx   = sharedTx{err: txctx.ErrNoTransaction}
+	overTx = sharedTx{err: txctx.ErrAttemptOver}
 )
+
+// sharedTx is a dead transaction for everybody who has none.
+type sharedTx struct {
+	err error
+	mu  sync.Mutex
+	tx  *sql.Tx
+}
+
+func (s *sharedTx) get() *sql.Tx {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tx == nil {
+		s.tx = newDeadTx(deadConn{err: s.err, rollback: s.err, ended: s.forget})
+	}
+	return s.tx
+}
+
+// forget leaves a transaction that somebody has ended to him: it would answer
+// sql.ErrTxDone to everybody else.
+func (s *sharedTx) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tx = nil
+}

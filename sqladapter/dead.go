@@ -7,31 +7,36 @@ import (
 )
 
 // deadTx returns a transaction whose every method answers err, but for Rollback,
-// which ends it. database/sql has no other way to make one than a driver for it.
-func deadTx(err error) *sql.Tx {
-	pool := sql.OpenDB(deadConnector{err})
-	tx, beginErr := pool.BeginTx(context.Background(), nil)
-	if beginErr != nil {
-		panic("sqladapter: a driver that cannot fail failed: " + beginErr.Error())
+// which ends it.
+func deadTx(err error) *sql.Tx { return newDeadTx(deadConn{err: err, ended: func() {}}) }
+
+// newDeadTx makes a transaction of nothing. database/sql has no other way to make one
+// than a driver for it.
+func newDeadTx(conn deadConn) *sql.Tx {
+	pool := sql.OpenDB(conn)
+	tx, err := pool.BeginTx(context.Background(), nil)
+	if err != nil {
+		panic("sqladapter: a driver that cannot fail failed: " + err.Error())
 	}
 	_ = pool.Close() // the transaction keeps its connection
 	return tx
 }
 
-// deadConnector makes connections on which nothing works.
-type deadConnector struct{ err error }
+// deadConn is a driver, and its connection and transaction, on which nothing works.
+type deadConn struct {
+	err      error
+	rollback error  // of Rollback
+	ended    func() // is called by Commit and Rollback
+}
 
-func (d deadConnector) Connect(context.Context) (driver.Conn, error) { return deadConn(d), nil }
-func (d deadConnector) Driver() driver.Driver                        { return d }
-func (d deadConnector) Open(string) (driver.Conn, error)             { return deadConn(d), nil }
-
-type deadConn struct{ err error }
-
-func (d deadConn) Prepare(string) (driver.Stmt, error) { return nil, d.err }
-func (d deadConn) Close() error                        { return nil }
-func (d deadConn) Begin() (driver.Tx, error)           { return d, nil }
-func (d deadConn) Commit() error                       { return d.err }
-func (d deadConn) Rollback() error                     { return nil }
+func (d deadConn) Connect(context.Context) (driver.Conn, error) { return d, nil }
+func (d deadConn) Driver() driver.Driver                        { return d }
+func (d deadConn) Open(string) (driver.Conn, error)             { return d, nil }
+func (d deadConn) Prepare(string) (driver.Stmt, error)          { return nil, d.err }
+func (d deadConn) Close() error                                 { return nil }
+func (d deadConn) Begin() (driver.Tx, error)                    { return d, nil }
+func (d deadConn) Commit() error                                { d.ended(); return d.err }
+func (d deadConn) Rollback() error                              { d.ended(); return d.rollback }
 
 func (d deadConn) ExecContext(context.Context, string, []driver.NamedValue) (driver.Result, error) {
 	return nil, d.err

@@ -5,9 +5,12 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/reprise-go/reprise/internal/fakedb"
@@ -27,6 +30,32 @@ type server struct {
 	fail  map[string][]error // for each call, in order
 	valid bool               // connections have a Validator
 	slow  int                // that many times BEGIN succeeds when its context has ended
+
+	contextTx bool   // transactions are sqladapter.ContextTx
+	silent    string // the call that gets no answer, until its context ends
+}
+
+// patience ends what should have been ended by a context.
+const patience = 10 * time.Second
+
+// wait is a call under a context.
+func (s *server) wait(ctx context.Context, what string) error {
+	err := s.call(what)
+	s.mu.Lock()
+	silent := s.silent
+	if what == silent {
+		s.silent = ""
+	}
+	s.mu.Unlock()
+	if what != silent {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(patience):
+		return s.call(what + ": held for ever")
+	}
 }
 
 func (s *server) call(what string) error {
@@ -50,7 +79,7 @@ func (s *server) Connect(context.Context) (driver.Conn, error) {
 	if err := s.call("connect"); err != nil {
 		return nil, err
 	}
-	c := &fakeConn{s: s}
+	c := &fakeConn{s: s, began: context.Background()}
 	if s.valid {
 		return &fakeValidConn{c}, nil
 	}
@@ -59,7 +88,18 @@ func (s *server) Connect(context.Context) (driver.Conn, error) {
 func (s *server) Driver() driver.Driver            { return s }
 func (s *server) Open(string) (driver.Conn, error) { return s.Connect(context.Background()) }
 
-type fakeConn struct{ s *server }
+type fakeConn struct {
+	s     *server
+	began context.Context // as of BeginTx: drivers commit under it, if under any
+}
+
+// fakeTx is a sqladapter.ContextTx.
+type fakeTx struct{ *fakeConn }
+
+func (tx fakeTx) CommitContext(ctx context.Context) error   { return tx.s.wait(ctx, "commit") }
+func (tx fakeTx) RollbackContext(ctx context.Context) error { return tx.s.wait(ctx, "rollback") }
+func (tx fakeTx) Commit() error                             { return tx.s.call("commit without a context") }
+func (tx fakeTx) Rollback() error                           { return tx.s.call("rollback without a context") }
 
 type fakeValidConn struct{ *fakeConn }
 
@@ -80,13 +120,18 @@ func (c *fakeConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, 
 		c.s.slow--
 		<-ctx.Done()
 	}
-	if o.ReadOnly {
-		return c, c.s.call("begin read only")
+	c.began = ctx
+	var tx driver.Tx = c
+	if c.s.contextTx {
+		tx = fakeTx{c}
 	}
-	return c, c.s.call("begin")
+	if o.ReadOnly {
+		return tx, c.s.call("begin read only")
+	}
+	return tx, c.s.call("begin")
 }
-func (c *fakeConn) Commit() error              { return c.s.call("commit") }
-func (c *fakeConn) Rollback() error            { return c.s.call("rollback") }
+func (c *fakeConn) Commit() error              { return c.s.wait(c.began, "commit") }
+func (c *fakeConn) Rollback() error            { return c.s.wait(c.began, "rollback") }
 func (c *fakeConn) Ping(context.Context) error { return c.s.call("ping") }
 func (c *fakeConn) ExecContext(_ context.Context, q string, _ []driver.NamedValue) (driver.Result, error) {
 	return driver.ResultNoRows, c.s.call(q)
@@ -124,10 +169,13 @@ type fakeRows struct {
 
 func (r *fakeRows) Columns() []string { return []string{"n"} }
 func (r *fakeRows) Close() error {
-	if r.ctx != nil && r.ctx.Err() != nil { // real drivers give up the connection
+	if r.ctx == nil {
+		return r.s.call("rows closed")
+	}
+	if r.ctx.Err() != nil { // real drivers give up the connection
 		return r.s.call("rows cut off")
 	}
-	return r.s.call("rows closed")
+	return r.s.wait(r.ctx, "rows closed")
 }
 func (r *fakeRows) Next(dest []driver.Value) error {
 	if r.n == 3 {
@@ -184,3 +232,11 @@ func exec(ctx context.Context, q string) error {
 }
 
 var conflict = fakedb.Fault(retryable.Deadlock)
+
+func wantCalls(t *testing.T, s *server, want ...string) {
+	t.Helper()
+	got := slices.DeleteFunc(s.calls(), func(c string) bool { return c == "connect" || c == "close" || c == "valid" })
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("calls of the driver (-want +got):\n%s", diff)
+	}
+}

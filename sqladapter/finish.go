@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"sync/atomic"
 
 	"github.com/reprise-go/reprise/retryable"
 	"github.com/reprise-go/reprise/txctx"
@@ -14,14 +13,15 @@ import (
 var errLostBeforeCommit = errors.New("sqladapter: the connection was lost before COMMIT was sent")
 
 // close ends the attempt for handlers, cutting off a statement that a goroutine
-// has under way, and returns its transaction, nil if none was begun.
-func (w *work) close() *sql.Tx {
+// has under way, and returns its transaction, nil if none was begun. From now on the
+// transaction ends under ctx.
+func (w *work) close(ctx context.Context) *sql.Tx {
 	if w.underWay.Load() > 0 { // else rows that were left open would lose their connection
 		w.cancel(txctx.ErrAttemptOver)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.closed, w.ending = true, true
+	w.closed, w.endCtx = true, ctx
 	return w.tx
 }
 
@@ -31,15 +31,13 @@ func (w *work) Judge(err error) error { return err }
 
 // Commit implements [txctx.Tx].
 func (w *work) Commit(ctx context.Context) (txctx.Outcome, error) {
-	tx := w.close()
+	tx := w.close(ctx)
 	defer w.cancel(txctx.ErrAttemptOver)
 	if tx == nil {
 		return txctx.Committed, nil
 	}
-	if w.stop != nil {
-		defer context.AfterFunc(ctx, w.stop)() // what drivers run COMMIT under ends with ctx
-		defer w.stop()
-	}
+	defer w.hangUp()
+	defer context.AfterFunc(ctx, w.hangUp)()
 	err := tx.Commit()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -54,15 +52,13 @@ func (w *work) Commit(ctx context.Context) (txctx.Outcome, error) {
 
 // Rollback implements [txctx.Tx].
 func (w *work) Rollback(ctx context.Context) error {
-	tx := w.close()
+	tx := w.close(ctx)
 	defer w.cancel(txctx.ErrAttemptOver)
 	if tx == nil {
 		return nil
 	}
-	if w.stop != nil {
-		defer context.AfterFunc(ctx, w.stop)()
-		defer w.stop()
-	}
+	defer w.hangUp()
+	defer context.AfterFunc(ctx, w.hangUp)()
 	err := tx.Rollback()
 	if errors.Is(err, sql.ErrTxDone) || errors.Is(err, driver.ErrBadConn) {
 		return nil // it is over, or the connection has been closed
@@ -70,87 +66,39 @@ func (w *work) Rollback(ctx context.Context) error {
 	return err
 }
 
-// driverTx is the driver's transaction inside of sql.Tx.
-type driverTx struct {
-	inner  driver.Tx
-	conn   *conn
-	w      *work
-	handed atomic.Bool // to the handler; before, the end is not his
+// hangUp ends all that the driver may be waiting under: what it runs COMMIT and
+// ROLLBACK under, and what rows run under that were left open and are read to their
+// end before.
+func (w *work) hangUp() {
+	w.cancel(txctx.ErrAttemptOver)
+	w.mu.Lock()
+	stop := w.stop
+	w.mu.Unlock()
+	if stop != nil {
+		stop()
+	}
 }
 
-// Commit implements [driver.Tx]. database/sql has closed all rows before. Where
-// the connection must not be used again it answers driver.ErrBadConn.
-func (t *driverTx) Commit() error {
-	defer t.conn.forget()
-	if !t.w.isEnding() {
-		return t.managed()
-	}
-	outcome, err := t.commit()
-	t.w.mu.Lock()
-	t.w.ended, t.w.outcome, t.w.commitErr = true, outcome, err
-	t.w.mu.Unlock()
-	if outcome == txctx.Unknown || retryable.ReasonOf(err).Outage() {
-		return driver.ErrBadConn
-	}
-	return err
-}
-
-func (t *driverTx) commit() (txctx.Outcome, error) {
-	t.w.mu.Lock()
-	cause := t.w.cause
-	t.w.mu.Unlock()
-	if cause != nil {
-		_ = t.inner.Rollback()
-		return txctx.RolledBack, cause
-	}
-	if v, ok := t.conn.inner.(driver.Validator); ok && !v.IsValid() {
-		return txctx.RolledBack, &retryable.Error{Reason: retryable.Disconnected, Err: errLostBeforeCommit}
-	}
-	err := t.inner.Commit()
-	if err == nil {
-		return txctx.Committed, nil
-	}
-	marked := hide(t.w.mark(err, retryable.Commit))
-	if retryable.ReasonOf(marked) == retryable.CommitUnknown {
-		return txctx.Unknown, marked
-	}
-	return txctx.RolledBack, marked
-}
-
-// Rollback implements [driver.Tx].
-func (t *driverTx) Rollback() error {
-	defer t.conn.forget()
-	switch {
-	case !t.handed.Load():
-		return t.rollback(retryable.None)
-	case !t.w.isEnding():
-		return t.managed()
-	}
-	t.w.mu.Lock()
-	lost := retryable.ReasonOf(t.w.cause)
-	t.w.mu.Unlock()
-	return t.rollback(lost)
-}
-
-func (t *driverTx) rollback(lost retryable.Reason) error {
-	err := t.inner.Rollback()
-	if err != nil || lost == retryable.Disconnected || lost == retryable.Failover {
-		return driver.ErrBadConn // it leads to the wrong server, or nowhere
-	}
-	return nil
-}
-
-// managed answers a handler that ends the transaction itself.
-func (t *driverTx) managed() error {
-	t.w.c.Doom(txctx.ErrManaged, retryable.Statement)
-	if err := t.rollback(retryable.None); err != nil {
-		return err
-	}
-	return txctx.ErrManaged
-}
-
-func (w *work) isEnding() bool {
+// ending returns the context under which the engine ends the transaction, nil before
+// it does.
+func (w *work) ending() context.Context {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.ending
+	return w.endCtx
+}
+
+// detached returns a context for an end that the engine did not ask for.
+func (w *work) detached() (context.Context, context.CancelFunc) {
+	ctx := context.WithoutCancel(w.ctx)
+	if limit := w.c.Policy().CommitTimeout; limit != retryable.Forever {
+		return context.WithTimeout(ctx, limit)
+	}
+	return context.WithCancel(ctx)
+}
+
+// doomedBy returns the first error that a statement of the transaction was doomed by.
+func (w *work) doomedBy() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.cause
 }

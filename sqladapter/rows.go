@@ -14,6 +14,7 @@ type rows struct {
 	inner driver.Rows
 	w     *work
 	ctx   context.Context
+	ended bool // the result set that is being read
 }
 
 var (
@@ -29,7 +30,32 @@ func (r *rows) Columns() []string { return r.inner.Columns() }
 
 func (r *rows) Close() error {
 	r.w.underWay.Add(1)
-	return r.w.leave(r.ctx, "", r.inner.Close())
+	var err error
+	if r.w.db.cfg.DrainRows {
+		err = r.drain()
+	}
+	if closeErr := r.inner.Close(); err == nil {
+		err = closeErr
+	}
+	return r.w.leave(r.ctx, "", err)
+}
+
+// drain reads what is left.
+func (r *rows) drain() error {
+	for {
+		for !r.ended {
+			if err := r.next(nil); err != nil && !r.ended {
+				return err
+			}
+		}
+		switch err := r.nextResultSet(); err {
+		case nil:
+		case io.EOF: //nolint:errorlint // driver's contract
+			return nil
+		default:
+			return err
+		}
+	}
 }
 
 func (r *rows) Next(dest []driver.Value) error {
@@ -37,7 +63,16 @@ func (r *rows) Next(dest []driver.Value) error {
 		return doom
 	}
 	r.w.underWay.Add(1)
-	return r.w.leave(r.ctx, "", r.inner.Next(dest))
+	return r.w.leave(r.ctx, "", r.next(dest))
+}
+
+func (r *rows) next(dest []driver.Value) error {
+	if r.ended { // drivers read on, into the next result set
+		return io.EOF
+	}
+	err := r.inner.Next(dest)
+	r.ended = err == io.EOF //nolint:errorlint // driver's contract
+	return err
 }
 
 func (r *rows) HasNextResultSet() bool {
@@ -46,11 +81,18 @@ func (r *rows) HasNextResultSet() bool {
 }
 
 func (r *rows) NextResultSet() error {
-	if n, ok := r.inner.(driver.RowsNextResultSet); ok {
-		r.w.underWay.Add(1)
-		return r.w.leave(r.ctx, "", n.NextResultSet())
+	r.w.underWay.Add(1)
+	return r.w.leave(r.ctx, "", r.nextResultSet())
+}
+
+func (r *rows) nextResultSet() error {
+	n, ok := r.inner.(driver.RowsNextResultSet)
+	if !ok {
+		return io.EOF
 	}
-	return io.EOF
+	err := n.NextResultSet()
+	r.ended = err != nil
+	return err
 }
 
 func (r *rows) ColumnTypeScanType(i int) reflect.Type {

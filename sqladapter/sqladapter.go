@@ -2,7 +2,11 @@
 // connector, so that every error of a transaction is seen where the driver
 // returns it, while handlers hold a genuine [sql.Tx] that any library takes.
 //
-//	db := sqladapter.New(stdlib.GetConnector(cfg), sqladapter.Config{Classify: pgadapter.Classify})
+//	db := sqladapter.New(stdlib.GetConnector(cfg), sqladapter.Config{
+//		Classify: pgadapter.Classify,
+//		Unusable: pgadapter.Unusable, // these two may be left out: they save a few requests
+//		Severed:  pgadapter.Severed,
+//	})
 //	r.Use(middleware.New(db, middleware.Config{}))
 //
 //	func handler(w http.ResponseWriter, r *http.Request) error {
@@ -19,6 +23,11 @@
 // ROLLBACK sent as text, which are refused. Savepoints sent as text are the
 // handler's own.
 //
+// After an error that Classify calls retryable.Failover no connection made before is
+// used again, in attempts or outside: it would lead to the same server. COMMIT and
+// ROLLBACK end with Policy.CommitTimeout as far as the driver lets them, see
+// [ContextTx].
+//
 // [DB.SQL] is the pool for everything outside of requests; there the wrapper
 // passes everything through. Who needs the driver's own connection, by
 // [sql.Conn.Raw], asks for its Raw method.
@@ -28,6 +37,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"sync/atomic"
 
 	"github.com/reprise-go/reprise/retryable"
 	"github.com/reprise-go/reprise/txctx"
@@ -46,6 +56,26 @@ type Config struct {
 	// Fence says why a statement forbids replays, "" if it does not: what it does
 	// is not undone by a rollback. none
 	Fence func(query string) string
+
+	// Unusable reports whether the connection must not be used again after an error,
+	// besides those that Classify calls Disconnected or Failover. none
+	Unusable func(retryable.Fault) bool
+
+	// Severed reports whether the server has closed a connection that looks alive. It
+	// is asked before COMMIT, whose outcome nobody could tell afterwards; it must not
+	// wait. A driver's Validator is asked, too. none
+	Severed func(driver.Conn) bool
+
+	// Deferred picks, of the errors that Classify gives a reason, those that handlers
+	// ask for and live with, such as NOWAIT's. They doom the attempt only when they
+	// leave the handler, returned, thrown or given to Fail; a handler that looks away
+	// commits. The server must have undone that statement alone. none
+	Deferred func(error) bool
+
+	// DrainRows is for drivers whose Rows.Close reads what is left without watching
+	// the context of the query, and would do so for ever where the network is silent.
+	// Before Close the rows are read to their end by Next, with no destination. false
+	DrainRows bool
 
 	// Abandoned is told about a connection that the driver gave up because the
 	// context of a statement ended, so that it can end what the server may still
@@ -72,7 +102,7 @@ func New(c driver.Connector, cfg Config) *DB {
 	if cfg.Classify == nil {
 		panic("sqladapter: New: Config.Classify is nil")
 	}
-	return &DB{pool: sql.OpenDB(connector{c}), cfg: cfg}
+	return &DB{pool: sql.OpenDB(connector{c, new(atomic.Uint64)}), cfg: cfg}
 }
 
 // SQL returns the pool, for everything outside of requests: migrations, health
@@ -98,9 +128,23 @@ func (w *work) options() *sql.TxOptions {
 
 // mark judges err and returns it marked, unchanged if it is no reason to replay.
 func (w *work) mark(err error, phase retryable.Phase) error {
-	reason := w.db.cfg.Classify(retryable.Fault{Err: err, Phase: phase, ReadOnly: w.options().ReadOnly})
+	reason := w.db.cfg.Classify(w.fault(err, phase))
 	if reason == retryable.None {
 		return err
 	}
 	return &retryable.Error{Reason: reason, Err: err}
 }
+
+func (w *work) fault(err error, phase retryable.Phase) retryable.Fault {
+	f := retryable.Fault{Err: err, Phase: phase, ReadOnly: w.db.cfg.TxOptions.ReadOnly || w.c.ReadOnly()}
+	if w.begun != nil && phase != retryable.Connect {
+		if s, ok := w.begun.conn.inner.(Server); ok {
+			f.Server = s.ServerVersion()
+		}
+	}
+	return f
+}
+
+// Server is what drivers' connections may implement to tell classifiers whom they
+// talk to, as [retryable.Fault].Server.
+type Server interface{ ServerVersion() string }

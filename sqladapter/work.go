@@ -26,26 +26,20 @@ type work struct {
 	cancel context.CancelCauseFunc
 
 	underWay atomic.Int32 // calls of the driver
+	unusable atomic.Bool  // the connection must not be used again
 
 	mu         sync.Mutex // guards what follows
 	tx         *sql.Tx    // nil before the first Tx
 	stop       context.CancelFunc
-	checked    bool // make sure that connections are alive before BEGIN
-	closed     bool // the attempt is over
-	ending     bool // Commit and Rollback of tx are the engine's
+	checked    bool            // make sure that connections are alive before BEGIN
+	closed     bool            // the attempt is over
+	endCtx     context.Context // what the engine ends tx under; nil before it does
 	cause      error
 	begun      *driverTx // of tx
 	ended      bool      // COMMIT came to the driver, with this result:
 	outcome    txctx.Outcome
 	commitErr  error
 	savepoints []savepoint
-}
-
-// savepoint is one that the handler made, with the AfterCommit functions
-// registered before it.
-type savepoint struct {
-	name  string
-	hooks int
 }
 
 // enter refuses a statement where the attempt is doomed, over, or about to be
@@ -64,9 +58,7 @@ func (w *work) enter(ctx context.Context, query string) (context.Context, error)
 		w.c.Doom(err, retryable.Statement)
 		return nil, err
 	case sqltext.Savepoint:
-		w.mu.Lock()
-		w.savepoints = append(w.savepoints, savepoint{name, w.c.HookMark()})
-		w.mu.Unlock()
+		w.makeSavepoint(name)
 	}
 	if fence := w.db.cfg.Fence; fence != nil {
 		if why := fence(query); why != "" {
@@ -94,8 +86,11 @@ func (w *work) leave(ctx context.Context, query string, err error) error {
 	w.underWay.Add(-1)
 	switch err {
 	case nil:
-		if verb, name := sqltext.Parse(query); verb == sqltext.RollbackTo {
+		switch verb, name := sqltext.Parse(query); verb {
+		case sqltext.RollbackTo:
 			w.rolledBackTo(name)
+		case sqltext.Release:
+			w.released(name)
 		}
 		return nil
 	case driver.ErrSkip, driver.ErrRemoveArgument, io.EOF: //nolint:errorlint // driver's contract
@@ -110,12 +105,17 @@ func (w *work) judge(ctx context.Context, err error) error {
 	if doom := w.c.Doomed(); doom != nil && !errors.Is(doom, txctx.ErrAttemptOver) {
 		return hide(err)
 	}
+	if bad := w.db.cfg.Unusable; bad != nil && bad(w.fault(err, retryable.Statement)) {
+		w.unusable.Store(true)
+	}
 	marked := w.mark(err, retryable.Statement)
 	if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(marked, retryable.ErrRetry)) {
 		marked = w.cutOff(ctx, err)
 		w.abandoned()
 	} else if !errors.Is(marked, retryable.ErrRetry) {
 		return hide(err)
+	} else if deferred := w.db.cfg.Deferred; deferred != nil && deferred(err) {
+		return hide(marked) // for the engine to find, if it leaves the handler
 	}
 	marked = hide(marked)
 	w.mu.Lock()
@@ -151,23 +151,6 @@ func (w *work) abandoned() {
 		return
 	}
 	w.db.cfg.Abandoned(inner)
-}
-
-// rolledBackTo drops what came after a savepoint, and forgives.
-func (w *work) rolledBackTo(name string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for i := len(w.savepoints) - 1; i >= 0; i-- {
-		if w.savepoints[i].name == name {
-			w.c.DropHooks(w.savepoints[i].hooks)
-			w.savepoints = w.savepoints[:i+1]
-			break
-		}
-	}
-	if retryable.ReasonOf(w.cause) == retryable.LockTimeout {
-		w.cause = nil
-	}
-	w.c.Forgive()
 }
 
 // hide returns err so that it is not driver.ErrBadConn any more: database/sql runs

@@ -48,7 +48,9 @@ func (b *bed) checkClean() {
 	}
 }
 
-const patience = 10 * time.Second
+// patience is long because pgx may keep a connection for 15 s whose statement was
+// cancelled before it had begun.
+const patience = 25 * time.Second
 
 // eventually polls until ok reports true.
 func (b *bed) eventually(what string, ok func() bool) {

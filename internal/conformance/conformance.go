@@ -27,6 +27,10 @@ type Engine struct {
 	// BEGIN on. false
 	OneWriter bool
 
+	// OneSavepoint says that a savepoint takes the place of an earlier one of its
+	// name. false
+	OneSavepoint bool
+
 	// FailsWhole says that after an error of a statement the transaction can only
 	// be rolled back. false
 	FailsWhole bool

@@ -8,7 +8,8 @@ import (
 	"github.com/reprise-go/reprise/txctx"
 )
 
-func nowait(e Engine) bool { return e.Nowait != "" }
+func nowait(e Engine) bool    { return e.Nowait != "" }
+func shadowing(e Engine) bool { return !e.OneSavepoint }
 
 // savepoints: they are the handler's own.
 var savepoints = []test{
@@ -47,6 +48,26 @@ var savepoints = []test{
 		b.want(runs, err, 1, nil)
 		b.wantEffects(1)
 		if hooks != 1 {
+			b.Errorf("%d hooks", hooks)
+		}
+	}},
+
+	{name: "nested, the inner one's hooks go with the outer", needs: shadowing, run: func(b *bed) {
+		hooks := 0
+		runs, err := b.run(txctx.Options{}, func(ctx context.Context, tx Tx) error {
+			err := tx.Savepoint(ctx, func(tx Tx) error {
+				txctx.AfterCommit(ctx, func(context.Context) { hooks++ })
+				err := tx.Savepoint(ctx, func(tx Tx) error { return b.effect(ctx, tx) }) // of the same name, in SQL
+				return errors.Join(err, errBoom)
+			})
+			if !errors.Is(err, errBoom) {
+				b.Errorf("the savepoint: %v", err)
+			}
+			return nil
+		})
+		b.want(runs, err, 1, nil)
+		b.wantEffects()
+		if hooks != 0 {
 			b.Errorf("%d hooks", hooks)
 		}
 	}},
