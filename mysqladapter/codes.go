@@ -154,8 +154,11 @@ func judgeUnknown(e *mysql.MySQLError, f retryable.Fault) verdict {
 func inner(text string) (number uint16, state [5]byte, ok bool) {
 	_, rest, found := strings.Cut(text, "(errno ")
 	digits, rest, closed := strings.Cut(rest, ")")
+	if !found || !closed {
+		return 0, state, false
+	}
 	n, err := strconv.ParseUint(digits, 10, 16)
-	if !found || !closed || err != nil {
+	if err != nil {
 		return 0, state, false
 	}
 	if _, rest, found = strings.Cut(rest, "(sqlstate "); found && len(rest) >= len(state) {

@@ -28,8 +28,11 @@ var byText = map[uint16][]textRule{
 	1180: {{fragment: "error 149", verdict: verdict{reason: retryable.Serialization, definite: true}}},
 	1181: {{fragment: "error 149", verdict: verdict{reason: retryable.Serialization, drop: true}}},
 	1030: {{fragment: "error 28", verdict: verdict{reason: retryable.Overloaded}}}, // disk full
-	// also limits by the hour
-	1226: {{fragment: "max_user_connections", verdict: verdict{reason: retryable.Overloaded}}},
+	// also limits by the hour, which refuse even COMMIT: the transaction stays open
+	1226: {
+		{fragment: "max_user_connections", verdict: verdict{reason: retryable.Overloaded}},
+		{fragment: "", verdict: verdict{definite: true, drop: true}},
+	},
 	1927: {{fragment: "maxscale", verdict: verdict{reason: retryable.Failover}}},
 	// another error on MariaDB; the server had hung up before COMMIT arrived
 	4031: {{fragment: "inactivity", verdict: verdict{reason: retryable.Disconnected, definite: true}}},

@@ -9,12 +9,15 @@ import (
 
 // Result codes of SQLite (https://www.sqlite.org/rescode.html).
 const (
+	codeInternal      = 2
 	codeBusy          = 5
 	codeLocked        = 6
 	codeIOErr         = 10
+	codeCorrupt       = 11
 	codeFull          = 13
 	codeProtocol      = 15
 	codeSchema        = 17
+	codeNotADB        = 26
 	codeErrorRetry    = 513
 	codeBusySnapshot  = 517
 	codeReadOnlyMoved = 1032
@@ -27,22 +30,24 @@ var lockingIOErr = map[int]bool{2314: true, 3594: true, 3850: true, 5130: true}
 // Classify judges an error of SQLite by its extended result code: a pure function.
 // It knows every error in whose tree something has a method Code() int, which is
 // how the drivers tell it. Errors it does not know are None, at phase Commit
-// CommitUnknown.
+// CommitUnknown. The table in docs/errors.md shows all of it.
 func Classify(f retryable.Fault) retryable.Reason {
 	if f.Err == nil {
 		return retryable.None
 	}
+	commit := f.Phase == retryable.Commit
 	if _, ok := errors.AsType[*rolledBackError](f.Err); ok {
-		f.Phase = retryable.Statement // whatever comes then, nothing is committed
+		commit = false // whatever comes then, nothing is committed
 	}
-	var coded interface {
+	coded, ok := errors.AsType[interface {
 		error
 		Code() int
-	}
-	if errors.As(f.Err, &coded) {
-		return judge(coded.Code(), f.Phase)
-	}
+	}](f.Err)
 	switch {
+	case ok && commit && undecided(coded.Code()):
+		return retryable.CommitUnknown
+	case ok:
+		return judge(coded.Code())
 	case f.Phase == retryable.Commit:
 		return retryable.CommitUnknown
 	case errors.Is(f.Err, driver.ErrBadConn):
@@ -51,7 +56,17 @@ func Classify(f retryable.Fault) retryable.Reason {
 	return retryable.None
 }
 
-func judge(code int, phase retryable.Phase) retryable.Reason {
+// undecided reports whether a COMMIT that answers code may have been done, or half of
+// it, so that the next who opens the file decides.
+func undecided(code int) bool {
+	switch code & 0xff {
+	case codeIOErr, codeCorrupt, codeNotADB, codeInternal:
+		return true
+	}
+	return code == codeReadOnlyMoved
+}
+
+func judge(code int) retryable.Reason {
 	switch code {
 	case codeBusySnapshot, codeErrorRetry: // waiting never helps, beginning again does
 		return retryable.Serialization
@@ -68,11 +83,8 @@ func judge(code int, phase retryable.Phase) retryable.Reason {
 	case codeFull:
 		return retryable.Overloaded
 	case codeIOErr:
-		switch {
-		case lockingIOErr[code]:
+		if lockingIOErr[code] {
 			return retryable.LockTimeout
-		case phase == retryable.Commit:
-			return retryable.CommitUnknown
 		}
 	}
 	return retryable.None

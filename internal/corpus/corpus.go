@@ -80,10 +80,10 @@ func reason(name string) (retryable.Reason, bool) {
 	return 0, false
 }
 
-// Accepts reports whether a verdict agrees with the row. Where the row names no phase
-// and the connection is gone with the error, an answer to COMMIT leaves the outcome
-// open.
+// Accepts reports whether a verdict agrees with the row. Where the row names no phase,
+// CommitUnknown is accepted in answer to COMMIT if the connection is gone with the
+// error, or if no replay would follow either way.
 func (r Row) Accepts(phase retryable.Phase, got retryable.Reason) bool {
-	return got == r.Want ||
-		r.AnyPhase && !r.Reuse && phase == retryable.Commit && got == retryable.CommitUnknown
+	open := r.AnyPhase && phase == retryable.Commit && (!r.Reuse || r.Want == retryable.None)
+	return got == r.Want || open && got == retryable.CommitUnknown
 }
