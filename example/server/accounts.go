@@ -7,9 +7,6 @@ import (
 	"regexp"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/jackc/pgx/v5"
-
-	"github.com/reprise-go/reprise/pgadapter"
 )
 
 // account is a purse with a name.
@@ -68,8 +65,8 @@ func balanceOf(ctx context.Context, name string) (balance int64, err error) {
 	if !accountName.MatchString(name) {
 		return 0, errNoAccount
 	}
-	err = pgadapter.Tx(ctx).QueryRow(ctx, `select balance from account where name=$1`, name).Scan(&balance)
-	if errors.Is(err, pgx.ErrNoRows) {
+	err = tx(ctx).queryRow(ctx, `select balance from accounts where name=?`, name).Scan(&balance)
+	if errors.Is(err, errNoRow) {
 		err = errNoAccount
 	}
 	return balance, err
@@ -86,7 +83,7 @@ func pay(ctx context.Context, name string, amount int64) error {
 	case balance < amount:
 		return refuse(http.StatusPaymentRequired, "there is not enough money in %q", name)
 	}
-	_, err = pgadapter.Tx(ctx).Exec(ctx, `update account set balance=balance-$2 where name=$1`, name, amount)
+	_, err = tx(ctx).exec(ctx, `update accounts set balance=balance-? where name=?`, amount, name)
 	return err
 }
 
@@ -95,8 +92,8 @@ func credit(ctx context.Context, name string, amount int64) error {
 	if !accountName.MatchString(name) {
 		return unknownAccount(name)
 	}
-	tag, err := pgadapter.Tx(ctx).Exec(ctx, `update account set balance=balance+$2 where name=$1`, name, amount)
-	if err == nil && tag.RowsAffected() == 0 {
+	found, err := tx(ctx).exec(ctx, `update accounts set balance=balance+? where name=?`, amount, name)
+	if err == nil && found == 0 {
 		err = unknownAccount(name)
 	}
 	return err

@@ -7,10 +7,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/reprise-go/reprise/pgadapter"
 	"github.com/reprise-go/reprise/retryable"
 	"github.com/reprise-go/reprise/txctx"
 )
@@ -19,7 +15,7 @@ import (
 type booking struct {
 	ID        int64  `json:"id"`
 	Reference string `json:"reference"`
-	Show      int64  `json:"show" db:"show_id"`
+	Show      int64  `json:"show"`
 	Seat      int    `json:"seat"`
 	Customer  string `json:"customer"`
 	Price     int64  `json:"price"` // cents
@@ -55,8 +51,8 @@ func (s *server) book(w http.ResponseWriter, r *http.Request) error {
 // sell counts the seat as sold, finds it, takes the money and writes the booking.
 // Where one of the later steps refuses, the earlier ones never happened.
 //
-// It is written as if nobody else were there. If somebody is, SERIALIZABLE makes
-// one of the two fail, and that one is replayed.
+// It is written as if nobody else were there. If somebody is, the database makes
+// one of the two wait or fail, and the one that fails is replayed.
 func sell(ctx context.Context, showID int64, seat int, customer string) (booking, error) {
 	b := booking{Show: showID, Customer: customer}
 	seats, err := countSold(ctx, &b)
@@ -77,37 +73,55 @@ func sell(ctx context.Context, showID int64, seat int, customer string) (booking
 // about: who has to be replayed should learn it early.
 func countSold(ctx context.Context, b *booking) (seats int, err error) {
 	var sold int
-	tx := pgadapter.Tx(ctx)
-	err = tx.QueryRow(ctx, `select sold, seats, price from show where id=$1`, b.Show).Scan(&sold, &seats, &b.Price)
+	err = tx(ctx).queryRow(ctx, `select sold, seats, price from shows where id=?`, b.Show).Scan(&sold, &seats, &b.Price)
 	switch {
-	case errors.Is(err, pgx.ErrNoRows):
+	case errors.Is(err, errNoRow):
 		return 0, noShow(b.Show)
 	case err != nil:
 		return 0, err
 	case sold == seats:
 		return 0, refuse(http.StatusConflict, "the show is sold out")
 	}
-	_, err = tx.Exec(ctx, `update show set sold=sold+1, takings=takings+price where id=$1`, b.Show)
+	_, err = tx(ctx).exec(ctx, `update shows set sold=sold+1, takings=takings+price where id=?`, b.Show)
 	return seats, err
 }
 
 // freeSeat returns the seat that was asked for, or the first free one.
-func freeSeat(ctx context.Context, showID int64, want, seats int) (seat int, err error) {
+func freeSeat(ctx context.Context, showID int64, want, seats int) (int, error) {
 	if want < 0 || want > seats {
 		return 0, refuse(http.StatusUnprocessableEntity, "seat: the show has seats 1 to %d", seats)
 	}
-	first, last := want, want
 	if want == 0 {
-		first, last = 1, seats
+		return firstFree(ctx, showID, seats)
 	}
-	err = pgadapter.Tx(ctx).QueryRow(ctx, `
-		select seats.seat from generate_series($2::int, $3::int) as seats(seat)
-		where not exists (select from booking where booking.show_id=$1 and booking.seat=seats.seat)
-		order by seats.seat limit 1`, showID, first, last).Scan(&seat)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, refuse(http.StatusConflict, "seat %d is taken", want)
+	var taken int
+	err := tx(ctx).queryRow(ctx, `select count(*) from bookings where show_id=? and seat=?`, showID, want).Scan(&taken)
+	if err == nil && taken > 0 {
+		err = refuse(http.StatusConflict, "seat %d is taken", want)
 	}
-	return seat, err
+	return want, err
+}
+
+// firstFree returns the lowest number that no booking has.
+func firstFree(ctx context.Context, showID int64, seats int) (int, error) {
+	taken, err := takenSeats(ctx, showID)
+	if err != nil {
+		return 0, err
+	}
+	free := 1
+	for free <= len(taken) && taken[free-1] == free {
+		free++
+	}
+	if free > seats { // somebody booked and did not count it
+		return 0, refuse(http.StatusConflict, "the show is sold out")
+	}
+	return free, nil
+}
+
+// takenSeats returns the numbers of the seats that are sold, in order.
+func takenSeats(ctx context.Context, showID int64) ([]int, error) {
+	return collect(ctx, func(r row) (seat int, err error) { return seat, r.Scan(&seat) },
+		`select seat from bookings where show_id=? order by seat`, showID)
 }
 
 // record writes the booking.
@@ -119,10 +133,10 @@ func record(ctx context.Context, b *booking) error {
 		return err
 	}
 	b.Reference = reference
-	err = pgadapter.Tx(ctx).QueryRow(ctx, `
-		insert into booking (reference, show_id, seat, customer, price) values ($1, $2, $3, $4, $5)
-		returning id`, b.Reference, b.Show, b.Seat, b.Customer, b.Price).Scan(&b.ID)
-	if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.ConstraintName == "one_booking_per_seat" {
+	b.ID, err = tx(ctx).insert(ctx, `
+		insert into bookings (reference, show_id, seat, customer, price) values (?, ?, ?, ?, ?)`,
+		b.Reference, b.Show, b.Seat, b.Customer, b.Price)
+	if isDuplicate(err) {
 		// A moment ago this attempt saw the seat free, so it is about to answer
 		// from a view of the world that has passed. A replay looks again: then a
 		// seat that was asked for is a 409 with good reason, and "any seat" is

@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Reprise passes these two through untouched.
@@ -21,11 +19,11 @@ func health(w http.ResponseWriter, _ *http.Request) {
 }
 
 // ready says whether requests are worth sending here.
-func ready(pool *pgxpool.Pool) http.HandlerFunc {
+func ready(db *database) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), time.Second)
 		defer cancel()
-		if err := pool.Ping(ctx); err != nil {
+		if err := db.ping(ctx); err != nil {
 			_ = writeProblem(w, &refusal{http.StatusServiceUnavailable, "the database does not answer"})
 			return
 		}

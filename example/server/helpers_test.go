@@ -3,53 +3,58 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
-	"time"
-
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/reprise-go/reprise/internal/pgserver/pgtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+// TestMain closes the shared PostgreSQL; the MariaDB goes with the process.
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		return
+	}
+	os.Exit(pgtest.Main(m))
+}
+
+// asProgram, in the environment, makes the test binary the program itself.
+const asProgram = "REPRISE_TEST_AS_PROGRAM"
 
 // service is the server under test, with a way around it to the database.
 type service struct {
-	t      *testing.T
-	url    string        // of the server
-	db     string        // URL of the database
-	pool   *pgxpool.Pool // the test's own
-	served *pgxpool.Pool // the server's
-	client *http.Client  // with connections of its own: ports are used again
-	logs   *bytes.Buffer // read it when no request is under way
+	t       *testing.T
+	engine  string
+	url     string // of the server
+	db      *database
+	outside *sql.DB
+	client  *http.Client  // with connections of its own: ports are used again
+	logs    *bytes.Buffer // read it when no request is under way
 }
 
 // start returns the service on an empty database of its own, seeded.
-func start(t *testing.T, o options) *service { return startPool(t, o, 4) }
-
-// startPool is start with a pool of that many connections for the server.
-func startPool(t *testing.T, o options, conns int) *service {
+func (e engine) start(t *testing.T, o options) *service {
 	t.Helper()
-	s := &service{t: t, db: pgtest.Database(t, pgtest.Shared(t)), logs: new(bytes.Buffer)}
-	pool, err := openDatabase(t.Context(), fmt.Sprintf("%s&pool_max_conns=%d", s.db, conns), 10*time.Second)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
-	s.served = pool
-	s.pool = pgtest.Pool(t, s.db, nil)
+	dbURL, outside := e.create(t)
+	return e.serve(t, mustOpen(t, dbURL), outside, o)
+}
+
+// serve returns the service on db.
+func (e engine) serve(t *testing.T, db *database, outside *sql.DB, o options) *service {
+	t.Helper()
+	s := &service{t: t, engine: e.name, db: db, outside: outside, logs: new(bytes.Buffer)}
 	if o.log == nil {
 		o.log = slog.New(slog.NewTextHandler(s.logs, nil))
 	}
-	web := httptest.NewServer(newHandler(pool, o))
+	web := httptest.NewServer(newHandler(db, o))
 	t.Cleanup(web.Close)
 	s.url, s.client = web.URL, web.Client()
 	return s
@@ -93,6 +98,27 @@ func (s *service) want(status int, method, path, body string, header ...string) 
 	return a
 }
 
+// crowd sends the same request n times at once, and returns how many answers had
+// which status.
+func (s *service) crowd(n int, method, path, body string) map[int]int {
+	var mu sync.Mutex
+	got := map[int]int{}
+	var wg sync.WaitGroup
+	for range n {
+		wg.Go(func() {
+			a, err := s.do(s.t.Context(), method, path, body)
+			if err != nil {
+				s.t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			got[a.status]++
+		})
+	}
+	wg.Wait()
+	return got
+}
+
 // into reads the answer's JSON.
 func into[V any](t *testing.T, a answer) (v V) {
 	t.Helper()
@@ -103,44 +129,59 @@ func into[V any](t *testing.T, a answer) (v V) {
 }
 
 // number returns the one number of a query, past the server.
-func (s *service) number(sql string, args ...any) (n int64) {
+func (s *service) number(query string, args ...any) (n int64) {
 	s.t.Helper()
-	if err := s.pool.QueryRow(s.t.Context(), sql, args...).Scan(&n); err != nil {
+	if err := s.outside.QueryRowContext(s.t.Context(), s.dialect(query), args...).Scan(&n); err != nil {
 		s.t.Fatal(err)
 	}
 	return n
 }
 
-func (s *service) exec(sql string, args ...any) {
+func (s *service) exec(query string, args ...any) {
 	s.t.Helper()
-	if _, err := s.pool.Exec(s.t.Context(), sql, args...); err != nil {
+	if _, err := s.outside.ExecContext(s.t.Context(), s.dialect(query), args...); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+func (s *service) dialect(query string) string {
+	if s.engine == "postgres" {
+		return dollars(query)
+	}
+	return query
 }
 
 // money is all the money there is.
 func (s *service) money() int64 {
 	s.t.Helper()
-	return s.number(`select ((select sum(balance) from account) + (select sum(takings) from show))::bigint`)
+	return s.number(`select (select sum(balance) from accounts) + (select sum(takings) from shows)`)
 }
 
 // checkBooks fails where the sums do not add up.
 func (s *service) checkBooks(money int64) {
 	s.t.Helper()
 	if now := s.money(); now != money {
-		s.t.Errorf("there is %d of money, there was %d", now, money)
+		s.t.Errorf("there was money %d, now there is %d", money, now)
 	}
 	wrong := s.number(`
-		select count(*) from show
-		left join (select show_id, count(*) as n, sum(price) as paid from booking group by 1) as b on b.show_id=show.id
+		select count(*) from shows
+		left join (select show_id, count(*) as n, sum(price) as paid from bookings group by show_id) as b on b.show_id=shows.id
 		where sold <> coalesce(n, 0) or takings <> coalesce(paid, 0)`)
 	if wrong != 0 {
 		s.t.Errorf("%d shows disagree with their bookings", wrong)
 	}
-	if twice := s.number(`select count(*) - count(distinct (show_id, seat)) from booking`); twice != 0 {
+	twice := s.number(`select count(*) from (select seat from bookings group by show_id, seat having count(*) > 1) as d`)
+	if twice != 0 {
 		s.t.Errorf("%d seats are sold twice", twice)
 	}
-	if beyond := s.number(`select count(*) from booking join show on show.id=show_id where seat > seats`); beyond != 0 {
+	if beyond := s.number(`select count(*) from bookings join shows on shows.id=show_id where seat > seats`); beyond != 0 {
 		s.t.Errorf("%d bookings of seats that are not there", beyond)
+	}
+}
+
+func makeDir(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -5,47 +5,43 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"strings"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/reprise-go/reprise/pgadapter"
 	"github.com/reprise-go/reprise/retryable"
 	"github.com/reprise-go/reprise/txctx"
 )
 
-//go:embed migrations/*.sql
+// migrations has a folder for each engine. Those of MySQL, where CREATE TABLE
+// commits, must be able to stop and begin again in the middle.
+//
+//go:embed migrations
 var migrations embed.FS
 
-//go:embed seed.sql
-var seed string
-
-// migrate brings the database up to date, in one transaction.
+// migrate brings the database up to date, in one transaction where the engine has
+// them for tables.
 //
 // It is a job, not a request, so it calls the engine itself, with the patience of
 // a job: it waits for a database that is not up yet, until ctx ends. Because each
-// migration records itself, running them twice is running them once; that is what
-// Idempotent says, and so even a COMMIT without an answer is simply repeated.
-func migrate(ctx context.Context, pool *pgxpool.Pool) error {
-	// READ COMMITTED: every statement must see what the other server committed
-	// while we waited for the lock.
-	db := pgadapter.New(pool, pgadapter.Config{TxOptions: pgx.TxOptions{IsoLevel: pgx.ReadCommitted}})
-	return txctx.Run(ctx, db, txctx.Options{Retry: retryable.Persistent(), Idempotent: true}, runMigrations)
+// migration is recorded, running them twice is running them once; that is what
+// Idempotent says, and so even a COMMIT without an answer is simply repeated. On
+// MySQL its first CREATE TABLE is a fence: from there on, a failure is final, and
+// the next start goes on where this one stopped.
+func migrate(ctx context.Context, db *database) error {
+	return txctx.Run(ctx, db.jobs, txctx.Options{Retry: retryable.Persistent(), Idempotent: true},
+		func(ctx context.Context) error { return runMigrations(ctx, db) })
 }
 
-// migrationLock keeps two servers that start together apart.
-const migrationLock = 5_264_730_491
-
-func runMigrations(ctx context.Context) error {
-	tx := pgadapter.Tx(ctx)
-	if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock($1)`, migrationLock); err != nil {
-		return err
-	}
-	_, err := tx.Exec(ctx, `create table if not exists migration (name text primary key, done_at timestamptz not null default now())`)
+func runMigrations(ctx context.Context, db *database) error {
+	unlock, err := db.lock(ctx)
 	if err != nil {
 		return err
 	}
-	names, err := fs.Glob(migrations, "migrations/*.sql") // in order
+	_, err = tx(ctx).exec(ctx, `create table if not exists migrations (
+		name varchar(100) primary key, done_at timestamp not null default current_timestamp)`)
+	if err != nil {
+		return err
+	}
+	names, err := fs.Glob(migrations, "migrations/"+db.engine+"/*.sql") // in order
 	if err != nil {
 		return err
 	}
@@ -54,20 +50,27 @@ func runMigrations(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	_, err = tx.Exec(ctx, seed)
-	return err
+	if err := seed(ctx); err != nil {
+		return fmt.Errorf("seed: %w", err)
+	}
+	return unlock(ctx)
 }
 
 func runMigration(ctx context.Context, name string) error {
-	tx := pgadapter.Tx(ctx)
-	tag, err := tx.Exec(ctx, `insert into migration (name) values ($1) on conflict do nothing`, name)
-	if err != nil || tag.RowsAffected() == 0 {
+	var done int
+	err := tx(ctx).queryRow(ctx, `select count(*) from migrations where name=?`, name).Scan(&done)
+	if err != nil || done > 0 {
 		return err
 	}
-	sql, err := fs.ReadFile(migrations, name)
+	text, err := fs.ReadFile(migrations, name)
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, string(sql))
+	for statement := range strings.SplitSeq(strings.TrimSpace(string(text)), ";\n") {
+		if _, err := tx(ctx).exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	_, err = tx(ctx).exec(ctx, `insert into migrations (name) values (?)`, name)
 	return err
 }

@@ -14,7 +14,7 @@ import (
 const stopWithin = 15 * time.Second
 
 // serve starts everything in order, and stops it in the opposite order when ctx
-// ends: requests, pool, throwaway server.
+// ends: requests, then the database.
 func serve(ctx context.Context, cfg config, log *slog.Logger) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.addr)
 	if err != nil {
@@ -22,25 +22,18 @@ func serve(ctx context.Context, cfg config, log *slog.Logger) error {
 	}
 	defer func() { _ = listener.Close() }() // for errors below; http.Server closes it, too
 
-	if cfg.db == "" {
-		throwaway, err := startThrowaway(ctx, log)
-		if err != nil {
-			return err
-		}
-		defer throwaway.stop(log)
-		cfg.db = throwaway.url
-	}
-	pool, err := openDatabase(ctx, cfg.db, cfg.dbWait)
+	db, err := openDatabase(ctx, cfg.db, cfg.dbWait)
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
+	defer db.close()
+	log.Info("database is ready", "db", db.name)
 
 	o := options{maxRetries: cfg.maxRetries, log: log}
 	if cfg.verbose {
 		o.observe = logEvents(log)
 	}
-	return serveHTTP(ctx, listener, newHandler(pool, o), log)
+	return serveHTTP(ctx, listener, newHandler(db, o), log)
 }
 
 // serveHTTP serves until ctx ends, and then until the requests under way are done.

@@ -8,11 +8,8 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	chimiddleware "github.com/go-chi/chi/v5/middleware"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/reprise-go/reprise/middleware"
-	"github.com/reprise-go/reprise/pgadapter"
 	"github.com/reprise-go/reprise/retryable"
 	"github.com/reprise-go/reprise/txctx"
 )
@@ -39,7 +36,7 @@ type server struct {
 }
 
 // newHandler returns the service.
-func newHandler(pool *pgxpool.Pool, o options) http.Handler {
+func newHandler(db *database, o options) http.Handler {
 	s := &server{log: o.log}
 	r := chi.NewRouter()
 
@@ -49,9 +46,9 @@ func newHandler(pool *pgxpool.Pool, o options) http.Handler {
 	r.Use(chimiddleware.Recoverer)
 	r.Use(http.NewCrossOriginProtection().Handler)
 
-	// From here on a request is one SERIALIZABLE transaction, and is replayed
+	// From here on a request is one serializable transaction, and is replayed
 	// until that has been committed.
-	r.Use(reprise(pool, o))
+	r.Use(reprise(db, o))
 
 	r.NotFound(handle(func(http.ResponseWriter, *http.Request) error {
 		return refuse(http.StatusNotFound, "there is nothing here")
@@ -64,15 +61,12 @@ func newHandler(pool *pgxpool.Pool, o options) http.Handler {
 	r.Post("/transfers", handle(s.transfer))
 	r.Get("/accounts/{name}", handle(s.getAccount))
 	r.Get(pathHealth, health)
-	r.Get(pathReady, ready(pool))
+	r.Get(pathReady, ready(db))
 	return r
 }
 
 // reprise is the middleware that this example is about.
-func reprise(pool *pgxpool.Pool, o options) func(http.Handler) http.Handler {
-	db := pgadapter.New(pool, pgadapter.Config{
-		TxOptions: pgx.TxOptions{IsoLevel: pgx.Serializable},
-	})
+func reprise(db *database, o options) func(http.Handler) http.Handler {
 	policy := retryable.Policy{
 		MaxRetries:     o.maxRetries,
 		RetryFor:       retryFor,
@@ -81,7 +75,7 @@ func reprise(pool *pgxpool.Pool, o options) func(http.Handler) http.Handler {
 	if o.maxRetries == 0 {
 		policy.MaxRetries = retryable.NoRetries
 	}
-	return middleware.New(db, middleware.Config{
+	return middleware.New(db.requests, middleware.Config{
 		Retry:    policy,
 		MaxBody:  maxBody,
 		ReadOnly: middleware.SafeMethods,

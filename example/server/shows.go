@@ -5,31 +5,29 @@ import (
 	"errors"
 	"net/http"
 	"time"
-
-	"github.com/jackc/pgx/v5"
-
-	"github.com/reprise-go/reprise/pgadapter"
 )
 
 // show is an evening with seats to sell.
 type show struct {
 	ID       int64     `json:"id"`
 	Title    string    `json:"title"`
-	StartsAt time.Time `json:"starts_at" db:"starts_at"`
+	StartsAt time.Time `json:"starts_at"`
 	Price    int64     `json:"price"` // cents
 	Seats    int       `json:"seats"`
 	Free     int       `json:"free"`
 }
 
-const selectShow = `select id, title, starts_at, price, seats, seats-sold as free from show`
+const selectShow = `select id, title, starts_at, price, seats, seats-sold from shows`
+
+func scanShow(r row) (sh show, err error) {
+	err = r.Scan(&sh.ID, &sh.Title, &sh.StartsAt, &sh.Price, &sh.Seats, &sh.Free)
+	sh.StartsAt = sh.StartsAt.UTC()
+	return sh, err
+}
 
 // listShows answers GET /shows.
 func (s *server) listShows(w http.ResponseWriter, r *http.Request) error {
-	rows, err := pgadapter.Tx(r.Context()).Query(r.Context(), selectShow+` order by starts_at, id`)
-	if err != nil {
-		return err
-	}
-	shows, err := pgx.CollectRows(rows, pgx.RowToStructByName[show])
+	shows, err := collect(r.Context(), scanShow, selectShow+` order by starts_at, id`)
 	if err != nil {
 		return err
 	}
@@ -57,13 +55,9 @@ func (s *server) getShow(w http.ResponseWriter, r *http.Request) error {
 }
 
 func findShow(ctx context.Context, id int64) (show, error) {
-	rows, err := pgadapter.Tx(ctx).Query(ctx, selectShow+` where id=$1`, id)
-	if err != nil {
-		return show{}, err
-	}
-	found, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[show])
-	if errors.Is(err, pgx.ErrNoRows) {
-		return show{}, noShow(id)
+	found, err := scanShow(tx(ctx).queryRow(ctx, selectShow+` where id=?`, id))
+	if errors.Is(err, errNoRow) {
+		err = noShow(id)
 	}
 	return found, err
 }
@@ -77,13 +71,18 @@ type seat struct {
 }
 
 func seatPlan(ctx context.Context, sh show) ([]seat, error) {
-	rows, err := pgadapter.Tx(ctx).Query(ctx, `
-		select seats.seat, booking.id is null as free
-		from generate_series(1, $2::int) as seats(seat)
-		left join booking on booking.show_id=$1 and booking.seat=seats.seat
-		order by seats.seat`, sh.ID, sh.Seats)
+	taken, err := takenSeats(ctx, sh.ID)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowToStructByName[seat])
+	plan := make([]seat, sh.Seats)
+	for i := range plan {
+		plan[i] = seat{i + 1, true}
+	}
+	for _, n := range taken {
+		if n <= len(plan) { // the hall may have been made smaller
+			plan[n-1].Free = false
+		}
+	}
+	return plan, nil
 }

@@ -3,20 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
-
-	"github.com/reprise-go/reprise/retryable"
-	"github.com/reprise-go/reprise/txctx"
 )
 
 // The answers without 2xx that a client may get, by status and problem.
@@ -33,6 +26,7 @@ type tally struct {
 	refused  map[int]string  // seats with any other answer
 	problems map[string]int  // answers that were not 2xx, by status and problem
 	slowest  time.Duration
+	lost     int // attempts whose connection was taken away
 }
 
 func newTally() tally {
@@ -98,15 +92,7 @@ func (y *tally) add(o tally) {
 // check compares what the clients were told with what is in the database.
 func (y *tally) check(t *testing.T, s *service, hall int64) {
 	t.Helper()
-	rows, err := s.pool.Query(t.Context(),
-		`select id, reference, show_id, seat, customer, price from booking where show_id=$1`, hall)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stored, err := pgx.CollectRows(rows, pgx.RowToStructByName[booking])
-	if err != nil {
-		t.Fatal(err)
-	}
+	stored := storedBookings(t, s, hall)
 	there := map[int]booking{}
 	unknownThere := 0
 	for _, b := range stored {
@@ -131,42 +117,23 @@ func (y *tally) check(t *testing.T, s *service, hall int64) {
 	}
 }
 
-// observed counts what Reprise says it did.
-type observed struct {
-	mu       sync.Mutex
-	attempts int
-	ended    map[string]int // attempts by reason, phase and outcome
-	needed   [8]int         // requests by attempts needed
-	gaveUp   map[string]int // exhausted requests by what their attempts met
-}
-
-func (o *observed) observe(_ context.Context, ev txctx.Event) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.ended == nil {
-		o.ended, o.gaveUp = map[string]int{}, map[string]int{}
+func storedBookings(t *testing.T, s *service, hall int64) (stored []booking) {
+	t.Helper()
+	rows, err := s.outside.QueryContext(t.Context(),
+		s.dialect(`select id, reference, show_id, seat, customer, price from bookings where show_id=?`), hall)
+	if err != nil {
+		t.Fatal(err)
 	}
-	switch ev.Kind {
-	case txctx.AttemptEnded:
-		o.attempts++
-		o.ended[fmt.Sprintf("%v/%v/%v", ev.Reason, ev.Phase, ev.Outcome)]++
-	case txctx.RequestFinished:
-		o.needed[min(ev.Attempt, len(o.needed)-1)]++
-		if exhausted, ok := errors.AsType[*retryable.ExhaustedError](ev.Err); ok {
-			outages := 0
-			for _, err := range exhausted.Errs {
-				if retryable.ReasonOf(err).Outage() {
-					outages++
-				}
-			}
-			o.gaveUp[fmt.Sprintf("%d conflicts, %d outages", len(exhausted.Errs)-outages, outages)]++
+	defer rows.Close()
+	for rows.Next() {
+		var b booking
+		if err := rows.Scan(&b.ID, &b.Reference, &b.Show, &b.Seat, &b.Customer, &b.Price); err != nil {
+			t.Fatal(err)
 		}
+		stored = append(stored, b)
 	}
-}
-
-func (o *observed) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return fmt.Sprintf("%d attempts, by reason, phase and outcome %v; requests by attempts needed %v; gave up %v",
-		o.attempts, o.ended, o.needed[1:7], o.gaveUp)
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return stored
 }

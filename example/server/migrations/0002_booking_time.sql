@@ -1,1 +1,0 @@
-alter table booking add column booked_at timestamptz not null default now();
