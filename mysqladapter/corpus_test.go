@@ -168,3 +168,29 @@ func BenchmarkClassify(b *testing.B) {
 		})
 	}
 }
+
+// TestErrorsTable: docs/errors.md says what the code does.
+func TestErrorsTable(t *testing.T) {
+	document, err := os.ReadFile("../docs/errors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := corpus.Table(string(document), "MySQL")
+	if err != nil || len(entries) < 70 {
+		t.Fatalf("%d entries, error %v", len(entries), err)
+	}
+	for _, entry := range entries {
+		number, err := strconv.ParseUint(entry.Code, 10, 16)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = my(uint16(number), entry.Text)
+		for phase, want := range map[retryable.Phase]retryable.Reason{
+			retryable.Statement: entry.Want, retryable.Commit: entry.Commit,
+		} {
+			if got := mysqladapter.Classify(retryable.Fault{Err: err, Phase: phase}); got != want {
+				t.Errorf("%s %s at %v: %v, the document says %v", entry.Code, entry.Text, phase, got, want)
+			}
+		}
+	}
+}

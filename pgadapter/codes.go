@@ -38,6 +38,9 @@ var byCode = map[string]retryable.Reason{
 	"25P03": retryable.Disconnected, // nothing ran; the stall may have been ours
 	"08S01": retryable.Disconnected, // Pgpool-II
 
+	"28000": retryable.None, // a replay would lock accounts
+	"28P01": retryable.None,
+	"3D000": retryable.None,
 	"57P04": retryable.None, // the database was dropped
 	"25P04": retryable.None, // a limit on work, which a replay would meet again
 	"57014": retryable.None, // the same, or somebody's wish

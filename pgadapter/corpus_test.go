@@ -201,3 +201,29 @@ var goErrors = map[string]error{
 func validateError() error {
 	return fmt.Errorf("%w", connectError(errors.New("ValidateConnect failed: read only connection")))
 }
+
+// TestErrorsTable: docs/errors.md says what the code does.
+func TestErrorsTable(t *testing.T) {
+	document, err := os.ReadFile("../docs/errors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := corpus.Table(string(document), "PostgreSQL")
+	if err != nil || len(entries) < 60 {
+		t.Fatalf("%d entries, error %v", len(entries), err)
+	}
+	for _, entry := range entries {
+		severity, code := "ERROR", entry.Code
+		if bare, ok := strings.CutPrefix(code, "FATAL "); ok {
+			severity, code = "FATAL", bare
+		}
+		err := pgErr(severity, code, entry.Text)
+		for phase, want := range map[retryable.Phase]retryable.Reason{
+			retryable.Statement: entry.Want, retryable.Commit: entry.Commit,
+		} {
+			if got := pgadapter.Classify(retryable.Fault{Err: err, Phase: phase}); got != want {
+				t.Errorf("%s %s at %v: %v, the document says %v", entry.Code, entry.Text, phase, got, want)
+			}
+		}
+	}
+}

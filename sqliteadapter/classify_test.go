@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
 	"strconv"
 	"testing"
@@ -110,5 +111,31 @@ func BenchmarkClassify(b *testing.B) {
 				_ = sqliteadapter.Classify(f)
 			}
 		})
+	}
+}
+
+// TestErrorsTable: docs/errors.md says what the code does.
+func TestErrorsTable(t *testing.T) {
+	document, err := os.ReadFile("../docs/errors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := corpus.Table(string(document), "SQLite")
+	if err != nil || len(entries) < 25 {
+		t.Fatalf("%d entries, error %v", len(entries), err)
+	}
+	for _, entry := range entries {
+		code, err := strconv.Atoi(entry.Code)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = coded(code)
+		for phase, want := range map[retryable.Phase]retryable.Reason{
+			retryable.Statement: entry.Want, retryable.Commit: entry.Commit,
+		} {
+			if got := sqliteadapter.Classify(retryable.Fault{Err: err, Phase: phase}); got != want {
+				t.Errorf("%s %s at %v: %v, the document says %v", entry.Code, entry.Text, phase, got, want)
+			}
+		}
 	}
 }
