@@ -5,6 +5,8 @@ FUZZTIME ?= 30s
 # gotestsum runs go test and says how many tests ran, and which were skipped.
 GOTESTSUM := go run gotest.tools/gotestsum@v1.13.0 --format pkgname
 GO_TEST := REPRISE_REQUIRE_SERVERS=1 $(GOTESTSUM) -- -race -shuffle=on -count=1
+# Modules of their own, so that what they need reaches no user's go.sum.
+MODULES := example/ecosystem
 
 .DEFAULT_GOAL := help
 
@@ -20,8 +22,12 @@ setup: ## install what the tests need and is missing (Debian, Ubuntu, macOS)
 test: setup ## install what is missing and run all tests, long suites in their short form
 	$(GO_TEST) -short ./...
 
+.PHONY: ecosystem
+ecosystem: setup ## test the recipes for ORMs and generators
+	@for dir in $(MODULES); do (cd $$dir && $(GO_TEST) ./...) || exit 1; done
+
 .PHONY: storm
-storm: setup ## book seats from 32 clients while connections are killed, for 20 s
+storm: setup ## book seats from 32 clients while connections are killed, for 20 s on each database
 	REPRISE_REQUIRE_SERVERS=1 go test -race -count=1 -v -run 'TestBookingsSurviveTerminatedBackends' ./example/server
 
 .PHONY: fuzz
@@ -36,7 +42,7 @@ bench: ## benchmark the library
 	go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: run
-run: setup ## install what is missing and run the example server
+run: ## run the example server
 	go run ./example/server
 
 .PHONY: check
@@ -44,7 +50,9 @@ check: ## formatting, vet and module hygiene
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'run gofmt'; exit 1; }
 	go vet ./...
 	go mod tidy -diff
+	@for dir in $(MODULES); do (cd $$dir && go vet ./... && go mod tidy -diff) || exit 1; done
 
 .PHONY: lint
 lint: check ## check, and the linters of .golangci.yml
 	go run $(GOLANGCI_LINT) run
+	@for dir in $(MODULES); do (cd $$dir && go run $(GOLANGCI_LINT) run) || exit 1; done
