@@ -68,9 +68,12 @@ func (w *work) connect(ctx context.Context) error {
 // database/sql would roll back, and drivers would cut COMMIT off, when the
 // request's own context ends. Only while it begins, the two end together.
 func (w *work) tryConnect(ctx context.Context) error {
-	life, stop := context.WithCancel(context.WithValue(context.WithoutCancel(w.ctx), beginKey{}, w))
+	life, stop := context.WithCancel(values{w})
 	releaseAttempt := context.AfterFunc(w.ctx, stop)
-	release := context.AfterFunc(ctx, stop)
+	release := func() bool { return true }
+	if ctx.Done() != w.ctx.Done() {
+		release = context.AfterFunc(ctx, stop)
+	}
 	limit := w.c.Policy().AcquireTimeout
 	timer := time.AfterFunc(limit, stop)
 	tx, err := w.db.pool.BeginTx(life, w.options())
@@ -97,6 +100,20 @@ func (w *work) tryConnect(ctx context.Context) error {
 			"sqladapter: no transaction within %v (%s): %w", limit, inUse(w.db.pool.Stats()), err)}
 	}
 	return w.mark(err, retryable.Connect)
+}
+
+// values is a context that cannot end, with the values of w's attempt, and w.
+type values struct{ w *work }
+
+func (values) Deadline() (deadline time.Time, ok bool) { return time.Time{}, false }
+func (values) Done() <-chan struct{}                   { return nil }
+func (values) Err() error                              { return nil }
+
+func (v values) Value(key any) any {
+	if key == (beginKey{}) {
+		return v.w
+	}
+	return v.w.ctx.Value(key)
 }
 
 // because says why ctx has ended: err comes from a context of our own, which does not

@@ -46,7 +46,8 @@ func work(b *testing.B, ctx context.Context, tx *sql.Tx) {
 // BenchmarkWrapper compares a transaction through the wrapped connector with the
 // bare driver: outside of attempts, and as an attempt of Run.
 func BenchmarkWrapper(b *testing.B) {
-	ctx := context.Background()
+	ctx, cancel := context.WithCancel(context.Background()) // as a request's
+	defer cancel()
 	plain := func(b *testing.B, pool *sql.DB) {
 		b.ReportAllocs()
 		for b.Loop() {
