@@ -15,18 +15,19 @@ const module = "github.com/reprise-go/reprise/"
 // arrows says what each package may import, besides the standard library. What is
 // not listed must not be.
 var arrows = map[string][]string{
+	"ledger":     {},
 	"retryable":  {"github.com/sethvargo/go-retry"},
 	"txctx":      {"github.com/sethvargo/go-retry", module + "retryable"},
 	"middleware": {"github.com/go-chi/chi/v5", module + "txctx", module + "retryable", module + "internal/spool"},
 	"pgadapter": {
 		"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/pgconn", "github.com/jackc/pgx/v5/pgtype",
 		"github.com/jackc/pgx/v5/pgproto3", "github.com/jackc/pgx/v5/pgxpool", "github.com/jackc/puddle/v2",
-		module + "txctx", module + "retryable", module + "internal/neterr", module + "internal/sqltext",
+		module + "txctx", module + "retryable", module + "ledger", module + "internal/neterr", module + "internal/sqltext",
 	},
-	"sqladapter":    {module + "txctx", module + "retryable", module + "internal/sqltext"},
-	"sqliteadapter": {"modernc.org/sqlite", module + "sqladapter", module + "txctx", module + "retryable"},
+	"sqladapter":    {module + "txctx", module + "retryable", module + "ledger", module + "internal/sqltext"},
+	"sqliteadapter": {"modernc.org/sqlite", module + "sqladapter", module + "txctx", module + "retryable", module + "ledger"},
 	"mysqladapter": {
-		"github.com/go-sql-driver/mysql", module + "sqladapter", module + "txctx", module + "retryable",
+		"github.com/go-sql-driver/mysql", module + "sqladapter", module + "txctx", module + "retryable", module + "ledger",
 		module + "internal/neterr", module + "internal/sqltext",
 	},
 	"internal/neterr":  {},

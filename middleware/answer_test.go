@@ -238,3 +238,14 @@ func TestRule17_HooksRunBeforeTheAnswerIsSent(t *testing.T) {
 	})
 	h.ServeHTTP(w, get("/"))
 }
+
+// TestAnUnknownOutcomeNamesItsRun, so that it can be found in the ledger and the log.
+func TestAnUnknownOutcomeNamesItsRun(t *testing.T) {
+	t.Parallel()
+	w := httptest.NewRecorder()
+	middleware.Problem(w, get("/"), &txctx.OutcomeUnknownError{Run: txctx.RunID{0: 1, 15: 255}})
+	var p struct{ Instance string }
+	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || p.Instance != "urn:uuid:01000000-0000-0000-0000-0000000000ff" {
+		t.Errorf("%s, error %v", w.Body, err)
+	}
+}

@@ -35,7 +35,8 @@ const (
 //   - unavailable (503, Retry-After): every attempt was doomed
 //   - timeout (503, Retry-After): the deadline of the request passed
 //   - outcome-unknown (503): the request may have taken effect; look before you
-//     send it again
+//     send it again. The member instance holds the id of the run, by which it is
+//     found in the ledger and in the log
 //
 // It never sends the text of err. A client that has gone gets no body.
 func Problem(w http.ResponseWriter, r *http.Request, err error) {
@@ -43,11 +44,13 @@ func Problem(w http.ResponseWriter, r *http.Request, err error) {
 	switch slug {
 	case "":
 		w.WriteHeader(status)
-		return
 	case slugTimeout, slugUnavailable:
-		problem(w, status, slug, "1")
+		problem(w, status, slug, "1", "")
+	case slugOutcomeUnknown:
+		unknown, _ := errors.AsType[*txctx.OutcomeUnknownError](err)
+		problem(w, status, slug, "", "urn:uuid:"+unknown.Run.String())
 	default:
-		problem(w, status, slug, "")
+		problem(w, status, slug, "", "")
 	}
 }
 
@@ -92,12 +95,13 @@ var titles = map[string]string{
 	slugUnavailable:    "The database could not complete the request. Nothing was changed.",
 }
 
-func problem(w http.ResponseWriter, status int, slug, retryAfter string) {
+func problem(w http.ResponseWriter, status int, slug, retryAfter, instance string) {
 	body, _ := json.Marshal(struct { // strings and an int: it cannot fail
-		Type   string `json:"type"`
-		Title  string `json:"title"`
-		Status int    `json:"status"`
-	}{problemBase + slug, titles[slug], status})
+		Type     string `json:"type"`
+		Title    string `json:"title"`
+		Status   int    `json:"status"`
+		Instance string `json:"instance,omitempty"`
+	}{problemBase + slug, titles[slug], status, instance})
 	h := w.Header()
 	h.Del("Content-Length")
 	h.Del("Content-Encoding")

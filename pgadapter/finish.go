@@ -78,12 +78,12 @@ func (w *work) Commit(ctx context.Context) (txctx.Outcome, error) {
 		_ = w.rollbackNow(ctx)
 		return txctx.RolledBack, w.failedTransaction()
 	}
-	query := "commit"
-	if q := w.db.cfg.TxOptions.CommitQuery; q != "" {
-		query = q
+	tag, err := conn.Exec(ctx, w.commitQuery())
+	outcome, err := w.verdict(tag, err)
+	if pg := conn.PgConn(); !pg.IsClosed() && pg.TxStatus() == 'E' { // the ledger refused its row
+		_ = w.rollbackNow(ctx)
 	}
-	tag, err := conn.Exec(ctx, query)
-	return w.verdict(tag, err)
+	return outcome, err
 }
 
 // verdict tells the outcome of COMMIT from the server's own words, and from

@@ -34,6 +34,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/reprise-go/reprise/ledger"
 	"github.com/reprise-go/reprise/retryable"
 	"github.com/reprise-go/reprise/txctx"
 )
@@ -49,6 +50,11 @@ type Config struct {
 	// verdict to the package's Classify. none
 	Classify retryable.Classifier
 
+	// Ledger is where requests record that they happened, so that the outcome of a
+	// COMMIT whose answer was lost can be looked up. Its table is made by
+	// MigrateLedger. no ledger
+	Ledger ledger.Config
+
 	_ struct{}
 }
 
@@ -56,18 +62,26 @@ type Config struct {
 type DB struct {
 	pool *pgxpool.Pool
 	cfg  Config // Classify is never nil
+	book ledger.Book
 }
 
 var _ txctx.DB = (*DB)(nil)
 
 // New returns a DB on pool, which stays the caller's to close. New panics if
-// pool is nil.
+// pool is nil or cfg.Ledger is invalid.
 func New(pool *pgxpool.Pool, cfg Config) *DB {
 	if pool == nil {
 		panic("pgadapter: New: pool is nil")
 	}
+	if err := cfg.Ledger.Validate(); err != nil {
+		panic("pgadapter: New: Config.Ledger." + err.Error())
+	}
 	cfg.Classify = cfg.Classify.Or(Classify)
-	return &DB{pool: pool, cfg: cfg}
+	db := &DB{pool: pool, cfg: cfg}
+	if cfg.Ledger.On() {
+		db.book = cfg.Ledger.Book(engine)
+	}
+	return db
 }
 
 // Begin implements [txctx.DB]. It does no I/O.
@@ -76,5 +90,8 @@ func (db *DB) Begin(ctx context.Context, c *txctx.Control) (context.Context, txc
 	w.root = scope{w: w}
 	ctx = WithTx(ctx, &w.root)
 	w.ctx = ctx
+	if w.recorded() {
+		return ctx, recordedWork{w}
+	}
 	return ctx, w
 }

@@ -36,6 +36,16 @@ type Tx interface {
 	Judge(err error) error
 }
 
+// Resolver is what a [Tx] may implement to find out what became of a COMMIT that got
+// no answer.
+type Resolver interface {
+	// Resolve is called after Commit returned Unknown, and until ctx ends, which is
+	// after Policy.ResolveFor, it may take its time. RolledBack is a promise: nothing
+	// of the attempt is in the database, and nothing will be, however late its COMMIT
+	// arrives. Unknown comes with the reason why it could not be found out.
+	Resolve(ctx context.Context) (Outcome, error)
+}
+
 // Outcome is what became of an attempt's transaction.
 type Outcome uint8
 

@@ -137,8 +137,8 @@ func (r *run) settleFailed(ctx context.Context, tx Tx, err error, phase retryabl
 	return verdict{err: err}
 }
 
-func (r *run) commit(ctx context.Context, tx Tx) verdict {
-	ctx, cancel := r.detached(ctx)
+func (r *run) commit(attempt context.Context, tx Tx) verdict {
+	ctx, cancel := detached(attempt, r.policy.CommitTimeout)
 	defer cancel()
 	outcome, err := tx.Commit(ctx)
 	v := verdict{err: err, outcome: outcome, phase: retryable.Commit}
@@ -155,11 +155,7 @@ func (r *run) commit(ctx context.Context, tx Tx) verdict {
 		v.reason = retryable.ReasonOf(err)
 		v.replay = errors.Is(err, retryable.ErrRetry)
 	case Unknown:
-		v.reason = retryable.CommitUnknown
-		v.replay = r.mayRepeat()
-		if !v.replay {
-			v.err = &OutcomeUnknownError{Err: err}
-		}
+		return r.resolve(attempt, tx, err)
 	}
 	return v
 }
@@ -167,21 +163,22 @@ func (r *run) commit(ctx context.Context, tx Tx) verdict {
 // rollback ends the transaction; that it failed is for the log alone, since the
 // adapter has closed the connection then.
 func (r *run) rollback(ctx context.Context, tx Tx) {
-	ctx, cancel := r.detached(ctx)
+	ctx, cancel := detached(ctx, r.policy.CommitTimeout)
 	defer cancel()
 	if err := tx.Rollback(ctx); err != nil {
 		r.log.WarnContext(ctx, "reprise: rollback failed; the connection was closed", "error", err)
 	}
 }
 
-// detached is the context of COMMIT and ROLLBACK: under a context that ends with
-// the request they would lose the connection, or their own outcome.
-func (r *run) detached(ctx context.Context) (context.Context, context.CancelFunc) {
+// detached is the context of COMMIT and ROLLBACK, and of what must be done after them:
+// under a context that ends with the request they would lose the connection, or their
+// own outcome.
+func detached(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	ctx = context.WithoutCancel(ctx)
-	if r.policy.CommitTimeout == retryable.Forever {
+	if limit == retryable.Forever {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(ctx, r.policy.CommitTimeout)
+	return context.WithTimeout(ctx, limit)
 }
 
 // lost reports whether an attempt doomed for this reason may have left dead

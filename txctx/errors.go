@@ -35,8 +35,11 @@ var errRolledBack = errors.New("reprise: the transaction was rolled back instead
 // it, as *OutcomeUnknownError, when the outcome could not be looked up and the
 // run is not declared Idempotent. It is not retryable.ErrRetry.
 type OutcomeUnknownError struct {
-	// Err is what happened instead of an answer to COMMIT.
+	// Err is what happened instead of an answer to COMMIT, and why the outcome could
+	// not be found out.
 	Err error
+	// Run names the run, for whoever will look: it is the id in the ledger.
+	Run RunID
 }
 
 // Error says that the outcome is unknown, and why.
@@ -48,5 +51,5 @@ func (e OutcomeUnknownError) Error() string {
 	return msg
 }
 
-// Unwrap returns what happened instead of an answer to COMMIT.
+// Unwrap returns Err.
 func (e OutcomeUnknownError) Unwrap() error { return e.Err }

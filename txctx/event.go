@@ -17,6 +17,9 @@ const (
 	AttemptEnded
 	// ReplayScheduled: the attempt is replayed after Pause, because of Reason.
 	ReplayScheduled
+	// OutcomeLookedUp: COMMIT got no answer, and Outcome is what was found out within
+	// Duration; Unknown with Err.
+	OutcomeLookedUp
 	// RequestFinished: Run is about to return Err. Attempt is the number of
 	// attempts, Duration the time of them all, hooks included.
 	RequestFinished
@@ -31,6 +34,8 @@ func (k EventKind) String() string {
 		return "attempt_ended"
 	case ReplayScheduled:
 		return "replay_scheduled"
+	case OutcomeLookedUp:
+		return "outcome_looked_up"
 	case RequestFinished:
 		return "request_finished"
 	}

@@ -19,7 +19,8 @@ import (
 //   - nil: committed, or rolled back because fn asked for it with [Rollback];
 //   - the error of fn, or the cause of ctx, unchanged: rolled back;
 //   - *retryable.ExhaustedError: doomed, and no replay was possible; rolled back;
-//   - *[OutcomeUnknownError]: COMMIT was sent and no answer came.
+//   - *[OutcomeUnknownError]: COMMIT was sent, no answer came, and the outcome could
+//     not be found out; see [Resolver].
 //
 // fn runs on the calling goroutine. A panic that is not a retry rolls back and
 // goes on with its own value; runtime.Goexit rolls back. COMMIT and ROLLBACK do
@@ -53,6 +54,7 @@ type run struct {
 	committed bool
 
 	mu       sync.Mutex
+	id       RunID // zero until it is asked for
 	fenceWhy string
 }
 

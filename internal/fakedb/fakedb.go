@@ -41,6 +41,9 @@ type Attempt struct {
 	Outcome   txctx.Outcome
 	Applied   bool
 
+	// Resolve is what is found out about an Unknown outcome. none: it cannot be
+	Resolve func(ctx context.Context) (txctx.Outcome, error)
+
 	// OnEnd is called when COMMIT or ROLLBACK is sent, with its context. none
 	OnEnd func(ctx context.Context)
 
@@ -122,7 +125,11 @@ func (db *DB) Open() int {
 func (db *DB) Begin(ctx context.Context, c *txctx.Control) (context.Context, txctx.Tx) {
 	tx := &transaction{db: db, c: c, script: db.next()}
 	tx.cut, tx.cutOff = context.WithCancelCause(context.Background())
-	return context.WithValue(ctx, txKey{}, tx), (*ending)(tx)
+	ctx = context.WithValue(ctx, txKey{}, tx)
+	if tx.script.Resolve != nil {
+		return ctx, resolving{(*ending)(tx)}
+	}
+	return ctx, (*ending)(tx)
 }
 
 // next takes the script of the next attempt.

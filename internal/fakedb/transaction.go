@@ -182,6 +182,12 @@ func (tx *transaction) rollbackTo(name string, pending, hooks int) error {
 // ending is the transaction as the engine sees it.
 type ending transaction
 
+// resolving is an ending whose outcome can be found out.
+type resolving struct{ *ending }
+
+// Resolve implements txctx.Resolver.
+func (r resolving) Resolve(ctx context.Context) (txctx.Outcome, error) { return r.script.Resolve(ctx) }
+
 // Commit implements txctx.Tx.
 func (e *ending) Commit(ctx context.Context) (txctx.Outcome, error) {
 	tx, s := (*transaction)(e), &e.script

@@ -1,0 +1,58 @@
+package ledger
+
+import "strings"
+
+// Schema returns the statement that creates the ledger in [DefaultTable] if it is not
+// there, for your migrations. engine is "postgres", "mysql" (MariaDB, too) or "sqlite".
+// Schema panics for any other.
+func Schema(engine string) string { return Config{Table: DefaultTable}.Schema(engine) }
+
+// Schema is [Schema] with c.Table. It panics if c is invalid, or no ledger.
+func (c Config) Schema(engine string) string {
+	if err := c.Validate(); err != nil {
+		panic("ledger: Config." + err.Error())
+	}
+	if !c.On() {
+		panic("ledger: Config.Table is empty")
+	}
+	ddl, ok := schemas[engine]
+	if !ok {
+		panic("ledger: Schema: unknown engine " + engine)
+	}
+	_, bare, qualified := strings.Cut(c.Table, ".")
+	if !qualified {
+		bare = c.Table
+	}
+	return strings.NewReplacer("{table}", c.Table, "{bare}", bare).Replace(ddl)
+}
+
+// run and attempt say whose row it is; void, that the attempt was found not to be
+// committed, and must not be any more. The index is for purging.
+var schemas = map[string]string{
+	"postgres": `create table if not exists {table} (
+	run        uuid        not null,
+	attempt    integer     not null,
+	void       boolean     not null default false,
+	created_at timestamptz not null default now(),
+	primary key (run, attempt)
+);
+create index if not exists {bare}_created_at on {table} (created_at)`,
+
+	"mysql": `create table if not exists {table} (
+	run        binary(16)  not null,
+	attempt    integer     not null,
+	void       boolean     not null default false,
+	created_at datetime(3) not null default current_timestamp(3),
+	primary key (run, attempt),
+	key {bare}_created_at (created_at)
+) engine=InnoDB`,
+
+	"sqlite": `create table if not exists {table} (
+	run        blob    not null,
+	attempt    integer not null,
+	void       integer not null default 0,
+	created_at integer not null default (cast(strftime('%s', 'now') as integer)),
+	primary key (run, attempt)
+) without rowid;
+create index if not exists {bare}_created_at on {table} (created_at)`,
+}

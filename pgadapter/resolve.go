@@ -1,0 +1,95 @@
+package pgadapter
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/reprise-go/reprise/retryable"
+	"github.com/reprise-go/reprise/txctx"
+)
+
+// recordedWork is a work with a row in the ledger, so that what became of its COMMIT can
+// be found out.
+type recordedWork struct{ *work }
+
+var _ txctx.Resolver = recordedWork{}
+
+// Pauses between looks: the database is down, or the attempt is being committed.
+const (
+	firstPause   = 10 * time.Millisecond
+	longestPause = 250 * time.Millisecond
+)
+
+// Resolve implements [txctx.Resolver] by the ledger: it looks until it knows or ctx
+// ends. A backend that waits for a synchronous standby is left to wait; its row is
+// locked meanwhile.
+func (w recordedWork) Resolve(ctx context.Context) (txctx.Outcome, error) {
+	var last error
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		outcome, err := w.look(ctx)
+		if outcome != txctx.Unknown {
+			return outcome, nil
+		}
+		if err != nil && ctx.Err() == nil {
+			last = err
+			if retryable.ReasonOf(w.mark(err, retryable.Connect)) == retryable.None {
+				return txctx.Unknown, fmt.Errorf("pgadapter: the ledger cannot be asked: %w", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			if last == nil {
+				last = context.Cause(ctx)
+			}
+			return txctx.Unknown, fmt.Errorf("pgadapter: the ledger gave no answer in time: %w", last)
+		case <-time.After(pause):
+		}
+	}
+}
+
+// look asks once: on a connection known to be alive, to a server that takes writes. It
+// returns Unknown where it has to be asked again, with the reason if there is one.
+func (w recordedWork) look(ctx context.Context) (txctx.Outcome, error) {
+	conn, err := w.acquire(ctx, true)
+	if err != nil {
+		return txctx.Unknown, err
+	}
+	defer conn.Release() // the pool closes it if it is in a transaction still
+	run, attempt := w.c.RunID(), w.c.Number()
+	// The row is committed by itself, and not by autocommit: an answer that is lost
+	// must not make anybody send it again.
+	_, err = script(ctx, conn, "begin isolation level read committed read write; set local lock_timeout = '1s'; "+
+		w.db.book.Void(run, attempt))
+	switch e := serverError(err); {
+	case err == nil:
+		if _, err := script(ctx, conn, "commit"); err != nil {
+			return txctx.Unknown, err
+		}
+		return txctx.RolledBack, nil
+	case e == nil || e.Code != "23505":
+		if Unusable(w.fault(err, retryable.Connect)) {
+			closeConn(ctx, conn.Conn())
+		}
+		return txctx.Unknown, err
+	}
+	results, err := script(ctx, conn, "rollback; "+w.db.book.Look(run, attempt))
+	if err != nil {
+		return txctx.Unknown, err
+	}
+	switch rows := results[1].Rows; {
+	case len(rows) == 0: // somebody was about to commit it, and did not
+		return txctx.Unknown, nil
+	case string(rows[0][0]) == "1":
+		return txctx.RolledBack, nil
+	}
+	return txctx.Committed, nil
+}
+
+// script runs statements in one message.
+func script(ctx context.Context, conn *pgxpool.Conn, sql string) ([]*pgconn.Result, error) {
+	return conn.Conn().PgConn().Exec(ctx, sql).ReadAll()
+}
