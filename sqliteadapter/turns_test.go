@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/reprise-go/reprise/retryable"
@@ -146,45 +146,32 @@ func TestWhoWaitsTooLongIsTold(t *testing.T) {
 	queueIsFree(t, db)
 }
 
-// TestTheQueueIsFair: between two turns of a client, the others have few.
+// TestTheQueueIsFair: first come, first served.
 //
-// Mutation seen to fail it: no queue, and busy_timeout 5000.
+// Mutation: wake all who wait, and let them fight.
 func TestTheQueueIsFair(t *testing.T) {
-	db := open(t, "?_pragma=synchronous(0)")
-	const clients, each = 32, 8
-	warmUp(t, db, clients)
-	var mu sync.Mutex
-	turn, gap := 0, 0
-	start := make(chan struct{})
-	var wg sync.WaitGroup
-	for range clients {
-		wg.Go(func() {
-			<-start
-			last := -1
-			for range each {
-				_, err := run(db, once(), func(ctx context.Context) error {
-					if err := count(ctx); err != nil {
-						return err
-					}
-					mu.Lock()
-					defer mu.Unlock()
-					if last >= 0 {
-						gap = max(gap, turn-last)
-					}
-					last = turn
-					turn++
-					return nil
-				})
-				if err != nil {
-					t.Error(err)
+	synctest.Test(t, func(t *testing.T) {
+		const writers = 32
+		q := sqliteadapter.NewQueue(time.Hour)
+		if mine, err := q.Wait(t.Context()); !mine || err != nil {
+			t.Fatal(mine, err)
+		}
+		turns := make(chan int, writers)
+		for i := range writers {
+			go func() {
+				if mine, err := q.Wait(t.Context()); !mine || err != nil {
+					t.Error(mine, err)
 				}
+				turns <- i
+				q.Next()
+			}()
+			synctest.Wait() // it stands in the queue
+		}
+		q.Next()
+		for want := range writers {
+			if got := <-turns; got != want {
+				t.Errorf("turn %d was that of writer %d", want, got)
 			}
-		})
-	}
-	close(start)
-	wg.Wait()
-	if gap > 3*clients {
-		t.Errorf("a client waited for %d turns of %d clients", gap, clients)
-	}
-	t.Logf("the longest wait was %d turns", gap)
+		}
+	})
 }
