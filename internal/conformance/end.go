@@ -112,7 +112,7 @@ var endings = []test{
 	}},
 
 	{name: "COMMIT and ROLLBACK as text fail the attempt", run: func(b *bed) {
-		for _, text := range []string{`commit`, ` /* mine */ ROLLBACK`} {
+		for _, text := range []string{`commit`, ` /* mine */ ROLLBACK`, `select 1; commit`, `select 1; rollback; select 2`} {
 			runs, err := b.run(txctx.Options{}, func(ctx context.Context, tx Tx) error {
 				_ = tx.Exec(ctx, text) // swallowed
 				return b.effect(ctx, tx)

@@ -1,4 +1,4 @@
-// Package sqltext reads as much of an SQL statement as its first words.
+// Package sqltext reads as much of an SQL text as its statements' first words.
 package sqltext
 
 import "strings"
@@ -16,9 +16,25 @@ const (
 	Release         // RELEASE [SAVEPOINT] name
 )
 
-// Parse returns what the first statement of sql does, and the name of its
-// savepoint in lower case, if any. Statements after the first are not looked at.
+// Parse returns what the first statement of sql does, and the name of its savepoint in
+// lower case, if any. Where a later statement begins or ends a transaction, that is what
+// it returns.
 func Parse(sql string) (verb Verb, savepoint string) {
+	verb, savepoint = parse(sql)
+	if defines(sql) {
+		return verb, savepoint
+	}
+	for rest := after(sql); rest != ""; rest = after(rest) {
+		switch later, _ := parse(rest); later {
+		case Begin, Commit, Rollback:
+			return later, ""
+		}
+	}
+	return verb, savepoint
+}
+
+// parse is Parse for the first statement alone.
+func parse(sql string) (verb Verb, savepoint string) {
 	w := words{rest: sql}
 	switch w.next() {
 	case "begin":

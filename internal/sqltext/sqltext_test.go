@@ -35,6 +35,24 @@ func TestParse(t *testing.T) {
 		{"release savepoint a", sqltext.Release, "a"},
 		{"release a", sqltext.Release, "a"},
 		{"/* never closed", sqltext.Other, ""},
+
+		{"select 1; commit", sqltext.Commit, ""},
+		{"select 1;\n-- x\n ROLLBACK", sqltext.Rollback, ""},
+		{"savepoint a; begin", sqltext.Begin, ""},
+		{"savepoint a; select 1", sqltext.Savepoint, "a"},
+		{"insert into t values ('x; commit')", sqltext.Other, ""},
+		{"insert into t values ('it''s; commit', \"a;commit\", `b;commit`)", sqltext.Other, ""},
+		{"select 1 -- ; commit", sqltext.Other, ""},
+		{"select 1 /* ; commit */; select 2", sqltext.Other, ""},
+		{"do $$ begin; commit; end $$", sqltext.Other, ""},
+		{"do $x$ a; $$ ; commit $x$; commit", sqltext.Commit, ""},
+		{"select $1; commit", sqltext.Commit, ""},
+		{"select $1, '$', $2; commit", sqltext.Commit, ""},
+		{"create trigger x after insert on t begin update u set n = 1; end", sqltext.Other, ""},
+		{"CREATE OR REPLACE DEFINER=`a`@`b` PROCEDURE x() BEGIN SELECT 1; END", sqltext.Other, ""},
+		{"create table t (n int); commit", sqltext.Commit, ""},
+		{"select 1;", sqltext.Other, ""},
+		{";", sqltext.Other, ""},
 	} {
 		if verb, name := sqltext.Parse(row.sql); verb != row.verb || name != row.name {
 			t.Errorf("%q: %v %q, want %v %q", row.sql, verb, name, row.verb, row.name)
@@ -56,5 +74,6 @@ func TestWords(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add("/* x */ rollback to savepoint \"a\"")
+	f.Add("do $x$ a; $$ ; commit $x$; 'it''s'; create trigger x; end")
 	f.Fuzz(func(_ *testing.T, sql string) { sqltext.Parse(sql) })
 }
