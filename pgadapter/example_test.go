@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/reprise-go/reprise/ledger"
 	"github.com/reprise-go/reprise/middleware"
 	"github.com/reprise-go/reprise/pgadapter"
 	"github.com/reprise-go/reprise/retryable"
@@ -94,4 +96,22 @@ func ExampleClassify() {
 	// deadlock
 	// none
 	// commit_unknown
+}
+
+// With a ledger, the outcome of a COMMIT whose answer was lost is looked up: what was
+// committed is answered as such, what was not is replayed.
+func ExampleDB_MigrateLedger() {
+	ctx := context.Background()
+	pool, err := pgxpool.New(ctx, "postgres://localhost/app")
+	if err != nil {
+		log.Fatal(err)
+	}
+	db := pgadapter.New(pool, pgadapter.Config{Ledger: ledger.Config{Table: ledger.DefaultTable}})
+	if err := db.MigrateLedger(ctx); err != nil {
+		log.Fatal(err)
+	}
+	go ledger.Keep(ctx, time.Hour, db.PurgeLedger, nil)
+
+	handler := middleware.New(db, middleware.Config{})(http.DefaultServeMux)
+	log.Fatal(http.ListenAndServe("localhost:8080", handler))
 }
