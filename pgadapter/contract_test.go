@@ -317,6 +317,9 @@ func TestReadOnly(t *testing.T) {
 // replayed says so; None leaves the verdict to the adapter.
 func TestConfigClassifyComesFirst(t *testing.T) {
 	b := newBed(t, pgadapter.Config{Classify: func(f retryable.Fault) retryable.Reason {
+		if f.Server == "" {
+			t.Error("the server's version is not known")
+		}
 		if sqlState(f.Err) == "23505" {
 			return retryable.Serialization
 		}

@@ -1,6 +1,7 @@
 package pgadapter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -96,7 +97,12 @@ func (w *work) markHere(err error, phase retryable.Phase) error {
 }
 
 func (w *work) fault(err error, phase retryable.Phase) retryable.Fault {
-	return retryable.Fault{Err: err, Phase: phase, ReadOnly: w.txOptions().AccessMode == pgx.ReadOnly}
+	f := retryable.Fault{Err: err, Phase: phase, ReadOnly: w.txOptions().AccessMode == pgx.ReadOnly}
+	if w.conn != nil {
+		pg := w.conn.Conn().PgConn()
+		f.Server = cmp.Or(pg.ParameterStatus("crdb_version"), pg.ParameterStatus("server_version"))
+	}
+	return f
 }
 
 // lost reports whether a connection leads to the wrong server, or nowhere.
