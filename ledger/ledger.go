@@ -75,9 +75,9 @@ var name = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)
 func (c Config) Validate() error {
 	switch {
 	case c.Table != "" && !name.MatchString(c.Table):
-		return fmt.Errorf("Table: %q is no plain name of a table", c.Table)
+		return fmt.Errorf("Table: %q is no plain name of a table", c.Table) //nolint:staticcheck // begins with the field
 	case c.Retention < 0 || c.Retention > 0 && c.Retention < MinRetention:
-		return fmt.Errorf("Retention: %v is less than %v", c.Retention, MinRetention)
+		return fmt.Errorf("Retention: %v is less than %v", c.Retention, MinRetention) //nolint:staticcheck // begins with the field
 	}
 	return nil
 }
