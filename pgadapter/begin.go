@@ -44,7 +44,7 @@ func (w *work) begin(ctx context.Context) error {
 // is tried, after making sure that it is alive.
 func (w *work) connect(ctx context.Context) error {
 	pooled, err := w.tryConnect(ctx, w.c.AfterLoss())
-	if pooled && err != nil && ctx.Err() == nil && retryable.ReasonOf(w.mark(err, retryable.Connect)).Outage() {
+	if pooled && err != nil && ctx.Err() == nil && lost(retryable.ReasonOf(w.mark(err, retryable.Connect))) {
 		_, err = w.tryConnect(ctx, true)
 	}
 	return err
@@ -82,14 +82,14 @@ func (w *work) acquire(ctx context.Context, checked bool) (*pgxpool.Conn, error)
 		short, cancel = context.WithTimeout(ctx, limit)
 	}
 	defer cancel()
-	for {
+	for dead := int32(0); ; dead++ {
 		conn, err := w.db.pool.Acquire(short)
 		if err == nil && checked {
 			if err = conn.Ping(short); err != nil {
 				closeConn(ctx, conn.Conn())
 				conn.Release()
-				if short.Err() == nil {
-					continue
+				if short.Err() == nil && dead < w.db.pool.Stat().MaxConns() {
+					continue // else it was a new one: the database is down behind a pooler
 				}
 			}
 		}

@@ -71,6 +71,7 @@ var byText = map[string][]textRule{
 	"0A000": {
 		{"cached plan must not change result type", retryable.Serialization},
 		{"during recovery", retryable.Failover},
+		{"hot standby", retryable.Failover}, // SERIALIZABLE
 	},
 	"25006": {{"during recovery", retryable.Failover}},
 	"55000": {{"recovery is in progress", retryable.Failover}},

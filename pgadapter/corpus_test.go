@@ -85,7 +85,7 @@ func TestClassifyTrees(t *testing.T) {
 // elsewhere are the rows that are no question for Classify, and who answers them.
 var elsewhere = map[string]string{
 	"pgx-008": "the adapter asks no classifier when the request's own context has ended: TestRule14_StatementsOwnContext",
-	"pgx-015": "pgconn.NotPreferredError cannot be made by hand: TestProvoked",
+	"pgx-015": "pgconn.NotPreferredError cannot be made by hand: TestPostgresConnect in internal/provoked",
 	"pgx-029": "the adapter remembers the loss: TestRule15_KnownDeadBeforeCommit",
 	"go-006":  "no error of its own: TestClassifyTrees",
 	"aur-004": "a type of another module",

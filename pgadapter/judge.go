@@ -30,6 +30,9 @@ func (w *work) judge(ctx context.Context, err error) error {
 		return w.cutOff(ctx, err)
 	default:
 		marked := w.markHere(err, retryable.Statement)
+		if dead && !isRetry(marked) && !isPgError(err) { // pgx has a reason of its own to give it up
+			marked = &retryable.Error{Reason: retryable.Disconnected, Err: err}
+		}
 		if isRetry(marked) {
 			w.cause = marked
 			w.c.Doom(marked, retryable.Statement)

@@ -72,7 +72,14 @@ func garbled(err error) bool {
 	if _, ok := errors.AsType[*pgproto3.ExceededMaxBodyLenErr](err); ok {
 		return true
 	}
-	// pgproto3 has no type for these.
+	// pgproto3 has no exported types for these.
 	text := err.Error()
-	return strings.Contains(text, "unknown message type") || strings.Contains(text, "invalid message body")
+	for _, fragment := range []string{
+		"unknown message type", "invalid message length", "invalid message body", "body is invalid", "body must have length of",
+	} {
+		if strings.Contains(text, fragment) {
+			return true
+		}
+	}
+	return false
 }

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Installs what the tests need and is not there yet: a C compiler for the race
-# detector, and the servers of PostgreSQL and MariaDB. Debian and Ubuntu (root or
-# sudo) and macOS (Homebrew). It starts no service: tests start their own servers
-# on loopback.
+# detector, PgBouncer, the servers of PostgreSQL and MariaDB, and Galera, which
+# Homebrew does not have: its tests are skipped on macOS. Debian and Ubuntu (root or
+# sudo) and macOS (Homebrew). It starts no service: tests start their own servers on
+# loopback.
 set -eu
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -22,6 +23,22 @@ have_mariadb() (
 	PATH="$PATH:/usr/sbin:/usr/libexec:/opt/homebrew/opt/mariadb/bin:/usr/local/opt/mariadb/bin"
 	have mariadb-install-db && { have mariadbd || have mysqld; }
 )
+
+have_pgbouncer() (
+	PATH="$PATH:/usr/sbin:/opt/homebrew/opt/pgbouncer/bin:/usr/local/opt/pgbouncer/bin"
+	have pgbouncer
+)
+
+# A node sends its data to a new one with rsync, and looks with lsof or ss whether it
+# listens.
+have_galera() {
+	have rsync && { have lsof || have ss; } || return 1
+	for lib in /usr/lib/galera/libgalera_smm.so /usr/lib/*/galera*/libgalera_smm.so \
+		/usr/lib64/galera*/libgalera_smm.so; do
+		[ -e "$lib" ] && return 0
+	done
+	return 1
+}
 
 as_root() {
 	if [ "$(id -u)" = 0 ]; then "$@"; elif have sudo; then sudo "$@"; else die "need root or sudo for: $*"; fi
@@ -57,6 +74,8 @@ if ! have_postgres; then
 	fi
 fi
 have_mariadb || missing="$missing mariadb-server"
+have_pgbouncer || missing="$missing pgbouncer"
+[ "$(uname)" = Darwin ] || have_galera || missing="$missing galera-4 rsync lsof"
 [ -z "$missing" ] && exit 0
 
 if have apt-get; then
@@ -67,8 +86,12 @@ elif have brew; then
 	have gcc || have clang || die "the race detector needs a C compiler: xcode-select --install"
 	have_postgres || { say "installing postgresql"; brew install --quiet postgresql@17; }
 	have_mariadb || { say "installing mariadb"; brew install --quiet mariadb; }
+	have_pgbouncer || { say "installing pgbouncer"; brew install --quiet pgbouncer; }
+	say "Homebrew has no Galera; the tests that need it are skipped"
 else
 	die "please install:$missing"
 fi
 have_postgres || die "PostgreSQL was installed but initdb and postgres are not where they are looked for"
 have_mariadb || die "MariaDB was installed but mariadbd and mariadb-install-db are not where they are looked for"
+have_pgbouncer || die "PgBouncer was installed but pgbouncer is not where it is looked for"
+[ "$(uname)" = Darwin ] || have_galera || die "Galera was installed but libgalera_smm.so is not where it is looked for"
