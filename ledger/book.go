@@ -64,7 +64,7 @@ func (b Book) Purge() string {
 		return fmt.Sprintf("delete from %[1]s where ctid = any(array(select ctid from %[1]s "+
 			"where created_at < now() - interval '%[2]d seconds' limit %[3]d))", b.c.Table, seconds, PurgeBatch)
 	case "mysql":
-		return fmt.Sprintf("delete from %s where created_at < current_timestamp(3) - interval %d second limit %d",
+		return fmt.Sprintf("delete from %s where created_at < utc_timestamp(3) - interval %d second limit %d",
 			b.c.Table, seconds, PurgeBatch)
 	default:
 		return fmt.Sprintf("delete from %[1]s where (run, attempt) in (select run, attempt from %[1]s "+

@@ -71,7 +71,7 @@ func TestStatements(t *testing.T) {
 		},
 		{c.Book("mysql").Mark(run, 2), "insert into l (run, attempt) values (x'018f00000000000000000000000000ff', 2)"},
 		{c.Book("sqlite").Void(run, 2), "insert into l (run, attempt, void) values (x'018f00000000000000000000000000ff', 2, true)"},
-		{c.Book("mysql").Purge(), "delete from l where created_at < current_timestamp(3) - interval 3600 second limit 5000"},
+		{c.Book("mysql").Purge(), "delete from l where created_at < utc_timestamp(3) - interval 3600 second limit 5000"},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("got  %s\nwant %s", tt.got, tt.want)

@@ -27,7 +27,8 @@ func (c Config) Schema(engine string) string {
 }
 
 // run and attempt say whose row it is; void, that the attempt was found not to be
-// committed, and must not be any more. The index is for purging.
+// committed, and must not be any more. created_at is for purging, and in UTC, since
+// sessions may have time zones of their own.
 var schemas = map[string]string{
 	"postgres": `create table if not exists {table} (
 	run        uuid        not null,
@@ -42,7 +43,7 @@ create index if not exists {bare}_created_at on {table} (created_at)`,
 	run        binary(16)  not null,
 	attempt    integer     not null,
 	void       boolean     not null default false,
-	created_at datetime(3) not null default current_timestamp(3),
+	created_at datetime(3) not null default (utc_timestamp(3)),
 	primary key (run, attempt),
 	key {bare}_created_at (created_at)
 ) engine=InnoDB`,

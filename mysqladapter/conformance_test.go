@@ -11,6 +11,7 @@ import (
 	"github.com/reprise-go/reprise/internal/mariaserver"
 	"github.com/reprise-go/reprise/internal/mariaserver/mariatest"
 	"github.com/reprise-go/reprise/internal/mysqlproxy"
+	"github.com/reprise-go/reprise/ledger"
 	"github.com/reprise-go/reprise/mysqladapter"
 )
 
@@ -20,6 +21,7 @@ func TestConformance(t *testing.T) {
 		Open:         openMariaDB,
 		OneSavepoint: true,
 		Slow:         `select sleep(60)`,
+		AgeLedger:    `update reprise_ledger set created_at = created_at - interval 2 day`,
 		Nowait:       `select n from counter where id = 1 for update nowait`,
 	})
 }
@@ -42,9 +44,11 @@ func openMariaDB(t *testing.T, o conformance.Options) *conformance.Database {
 		t.Fatal(err)
 	}
 	t.Cleanup(proxy.Close)
-	db, err := mysqladapter.Open(snapshots(t, mariaserver.Via(dsn, proxy.Addr())), mysqladapter.Config{
-		TxOptions: sql.TxOptions{Isolation: o.Isolation},
-	})
+	cfg := mysqladapter.Config{TxOptions: sql.TxOptions{Isolation: o.Isolation}}
+	if o.Ledger {
+		cfg.Ledger.Table = ledger.DefaultTable
+	}
+	db, err := mysqladapter.Open(snapshots(t, mariaserver.Via(dsn, proxy.Addr())), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +65,11 @@ func openMariaDB(t *testing.T, o conformance.Options) *conformance.Database {
 		Outside: outside,
 		Faults:  conformance.Proxy(proxy),
 		InUse:   func() int { return db.SQL().Stats().InUse },
-		Dirty:   func(t *testing.T) int { return inTransaction(t, db.SQL(), o.Conns) },
+
+		MigrateLedger: db.MigrateLedger,
+		PurgeLedger:   db.PurgeLedger,
+
+		Dirty: func(t *testing.T) int { return inTransaction(t, db.SQL(), o.Conns) },
 	}
 }
 

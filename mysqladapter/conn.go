@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"strconv"
+	"time"
 )
 
 // raw is what connections of github.com/go-sql-driver/mysql are.
@@ -24,6 +25,7 @@ type raw interface {
 type conn struct {
 	raw
 	id, version string
+	made        time.Time
 }
 
 // ServerVersion implements [sqladapter.Server].

@@ -5,12 +5,17 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"os"
+	"syscall"
 	"time"
 )
 
 // connectTimeout bounds the making of a connection where the DSN does not say
 // timeout.
 const connectTimeout = 10 * time.Second
+
+// notWritten is the text of an error of the driver's own that it exports only as
+// driver.ErrBadConn, and forgets to while connecting.
+const notWritten = "bad connection"
 
 // connector makes connections that know their id, and does not wait for ever.
 type connector struct {
@@ -36,6 +41,9 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 func (c *connector) connect(ctx context.Context) (driver.Conn, error) {
 	inner, err := c.Connector.Connect(ctx)
 	if err != nil {
+		if err.Error() == notWritten {
+			err = fmt.Errorf("mysqladapter: the server hung up before the first word to it: %w", syscall.EPIPE)
+		}
 		return nil, err
 	}
 	r, ok := inner.(raw)
@@ -48,5 +56,5 @@ func (c *connector) connect(ctx context.Context) (driver.Conn, error) {
 		_ = inner.Close()
 		return nil, err
 	}
-	return &conn{raw: r, id: id, version: version}, nil
+	return &conn{raw: r, id: id, version: version, made: time.Now()}, nil
 }

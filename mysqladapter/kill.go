@@ -14,18 +14,23 @@ const killTimeout = 2 * time.Second
 // it noticed. Where the server cannot be reached there is nothing to be done, and it
 // will notice by itself.
 func (c *connector) kill(abandoned driver.Conn) {
-	victim, ok := abandoned.(*conn)
+	c.killIf(context.Background(), abandoned, func(context.Context, raw, *conn) bool { return true })
+}
+
+// killIf ends the session of a connection if sure still says so, on another.
+func (c *connector) killIf(ctx context.Context, gone driver.Conn, sure func(context.Context, raw, *conn) bool) {
+	victim, ok := gone.(*conn)
 	if !ok {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
+	ctx, cancel := context.WithTimeout(ctx, killTimeout)
 	defer cancel()
 	inner, err := c.Connector.Connect(ctx)
 	if err != nil {
 		return
 	}
 	defer inner.Close()
-	if x, ok := inner.(driver.ExecerContext); ok {
-		_, _ = x.ExecContext(ctx, "kill connection "+victim.id, nil)
+	if r, ok := inner.(raw); ok && sure(ctx, r, victim) {
+		_, _ = r.ExecContext(ctx, "kill connection "+victim.id, nil)
 	}
 }

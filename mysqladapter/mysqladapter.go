@@ -30,6 +30,15 @@
 // can live with it, on either server, takes NOWAIT in a savepoint that it then rolls
 // back, or calls [txctx.Rollback]. SKIP LOCKED meets no error on either.
 //
+// # Ledger
+//
+// With Config.Ledger the outcome of a COMMIT whose answer was lost is looked up: the row
+// of the attempt says. It costs an attempt that writes one more round trip, right before
+// COMMIT, and the others nothing; CALL, and SELECT of a function that the package does
+// not know, count as writes. A server that is read-only is not believed. A session that
+// still holds the row after a second, because its network went silent, is killed. Looking
+// takes a connection that is not of the pool.
+//
 // # Connections
 //
 // What the driver sends without a context, COMMIT and ROLLBACK, is sent under one, so
@@ -55,6 +64,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/reprise-go/reprise/ledger"
 	"github.com/reprise-go/reprise/retryable"
 	"github.com/reprise-go/reprise/sqladapter"
 	"github.com/reprise-go/reprise/txctx"
@@ -71,6 +81,11 @@ type Config struct {
 	// verdict to the package's Classify. none
 	Classify retryable.Classifier
 
+	// Ledger is where requests record that they happened, so that the outcome of a
+	// COMMIT whose answer was lost can be looked up. Its table is made by
+	// MigrateLedger, in InnoDB. no ledger
+	Ledger ledger.Config
+
 	_ struct{}
 }
 
@@ -82,7 +97,7 @@ var _ txctx.DB = (*DB)(nil)
 
 // Open returns a DB on the server that dsn names, in the form of
 // github.com/go-sql-driver/mysql. It does no I/O. The error names what is wrong
-// with the DSN and never holds the password.
+// with the DSN and never holds the password. Open panics as New does.
 func Open(dsn string, cfg Config) (*DB, error) {
 	c, err := mysql.ParseDSN(dsn)
 	if err != nil {
@@ -99,7 +114,8 @@ func Open(dsn string, cfg Config) (*DB, error) {
 	return open(connector, cmp.Or(c.Timeout, connectTimeout), cfg), nil
 }
 
-// New returns a DB on a new pool of c's connections. New panics if c is nil.
+// New returns a DB on a new pool of c's connections. New panics if c is nil or
+// cfg.Ledger is invalid.
 func New(c driver.Connector, cfg Config) *DB {
 	if c == nil {
 		panic("mysqladapter: New: connector is nil")
@@ -108,6 +124,9 @@ func New(c driver.Connector, cfg Config) *DB {
 }
 
 func open(c driver.Connector, limit time.Duration, cfg Config) *DB {
+	if err := cfg.Ledger.Validate(); err != nil {
+		panic("mysqladapter: New: Config.Ledger." + err.Error())
+	}
 	known := &connector{c, limit}
 	return &DB{sqladapter.New(known, sqladapter.Config{
 		Classify:  cfg.Classify.Or(Classify),
@@ -117,6 +136,7 @@ func open(c driver.Connector, limit time.Duration, cfg Config) *DB {
 		Deferred:  deferred,
 		DrainRows: true,
 		Abandoned: known.kill,
+		Ledger:    known.ledger(cfg.Ledger),
 	})}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/reprise-go/reprise/internal/pgproxy"
 	"github.com/reprise-go/reprise/internal/pgserver"
 	"github.com/reprise-go/reprise/internal/pgserver/pgtest"
+	"github.com/reprise-go/reprise/ledger"
 	"github.com/reprise-go/reprise/pgadapter"
 	"github.com/reprise-go/reprise/sqladapter"
 )
@@ -25,6 +26,7 @@ func TestConformance(t *testing.T) {
 		FailsWhole: true,
 		Slow:       `select 1 from pg_sleep(60)`,
 		Nowait:     `select n from counter where id = 1 for update nowait`,
+		AgeLedger:  `update reprise_ledger set created_at = created_at - interval '2 days'`,
 	}
 	t.Run("pgx", func(t *testing.T) {
 		engine := engine
@@ -76,7 +78,12 @@ func openServer(t *testing.T) (*conformance.Database, string) {
 func openPgx(t *testing.T, o conformance.Options) *conformance.Database {
 	d, url := openServer(t)
 	pool := pgtest.Pool(t, url, func(c *pgxpool.Config) { c.MaxConns = int32(o.Conns) })
-	d.DB = pgadapter.New(pool, pgadapter.Config{TxOptions: pgx.TxOptions{IsoLevel: isolation(o)}})
+	cfg := pgadapter.Config{TxOptions: pgx.TxOptions{IsoLevel: isolation(o)}}
+	if o.Ledger {
+		cfg.Ledger.Table = ledger.DefaultTable
+	}
+	db := pgadapter.New(pool, cfg)
+	d.DB, d.MigrateLedger, d.PurgeLedger = db, db.MigrateLedger, db.PurgeLedger
 	d.Tx = func(ctx context.Context) conformance.Tx { return pgxTx{pgadapter.Tx(ctx)} }
 	d.From = func(ctx context.Context) (conformance.Tx, bool) {
 		tx, ok := pgadapter.From(ctx)
@@ -92,14 +99,23 @@ func openStdlib(t *testing.T, o conformance.Options) *conformance.Database {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db := sqladapter.New(stdlib.GetConnector(*cfg), sqladapter.Config{
+	config := sqladapter.Config{
 		Classify: pgadapter.Classify, Unusable: pgadapter.Unusable, Severed: pgadapter.Severed,
 		TxOptions: sql.TxOptions{Isolation: o.Isolation},
-	})
+	}
+	if o.Ledger {
+		config.Ledger = sqladapter.Ledger{
+			Book:      ledger.Config{Table: ledger.DefaultTable}.Book("postgres"),
+			Duplicate: func(err error) bool { return sqlState(err) == "23505" },
+			Hurry:     `set lock_timeout = '1s'`,
+			Writable:  `select case when pg_is_in_recovery() then 0 else 1 end`,
+		}
+	}
+	db := sqladapter.New(stdlib.GetConnector(*cfg), config)
 	t.Cleanup(func() { _ = db.Close() })
 	db.SQL().SetMaxOpenConns(o.Conns)
 	db.SQL().SetMaxIdleConns(o.Conns)
-	d.DB = db
+	d.DB, d.MigrateLedger, d.PurgeLedger = db, db.MigrateLedger, db.PurgeLedger
 	d.Tx = func(ctx context.Context) conformance.Tx { return conformance.SQL(sqladapter.Tx(ctx)) }
 	d.From = func(ctx context.Context) (conformance.Tx, bool) {
 		tx, ok := sqladapter.From(ctx)

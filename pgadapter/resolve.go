@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/reprise-go/reprise/retryable"
 	"github.com/reprise-go/reprise/txctx"
@@ -51,14 +51,17 @@ func (w recordedWork) Resolve(ctx context.Context) (txctx.Outcome, error) {
 	}
 }
 
-// look asks once: on a connection known to be alive, to a server that takes writes. It
-// returns Unknown where it has to be asked again, with the reason if there is one.
+// look asks once, a server that takes writes. It returns Unknown where it has to be
+// asked again, with the reason if there is one.
+//
+// The connection is a new one: those of the pool may all be in use by those who wait
+// for the locks of the attempt.
 func (w recordedWork) look(ctx context.Context) (txctx.Outcome, error) {
-	conn, err := w.acquire(ctx, true)
+	conn, err := w.connectAnew(ctx)
 	if err != nil {
 		return txctx.Unknown, err
 	}
-	defer conn.Release() // the pool closes it if it is in a transaction still
+	defer closeConn(ctx, conn) // the server rolls back what is open
 	run, attempt := w.c.RunID(), w.c.Number()
 	// The row is committed by itself, and not by autocommit: an answer that is lost
 	// must not make anybody send it again.
@@ -71,9 +74,6 @@ func (w recordedWork) look(ctx context.Context) (txctx.Outcome, error) {
 		}
 		return txctx.RolledBack, nil
 	case e == nil || e.Code != "23505":
-		if Unusable(w.fault(err, retryable.Connect)) {
-			closeConn(ctx, conn.Conn())
-		}
 		return txctx.Unknown, err
 	}
 	results, err := script(ctx, conn, "rollback; "+w.db.book.Look(run, attempt))
@@ -89,7 +89,18 @@ func (w recordedWork) look(ctx context.Context) (txctx.Outcome, error) {
 	return txctx.Committed, nil
 }
 
+// connectAnew makes a connection as the pool does, past the pool.
+func (w recordedWork) connectAnew(ctx context.Context) (*pgx.Conn, error) {
+	cfg := w.db.pool.Config()
+	if before := cfg.BeforeConnect; before != nil { // it may have the password
+		if err := before(ctx, cfg.ConnConfig); err != nil {
+			return nil, err
+		}
+	}
+	return pgx.ConnectConfig(ctx, cfg.ConnConfig)
+}
+
 // script runs statements in one message.
-func script(ctx context.Context, conn *pgxpool.Conn, sql string) ([]*pgconn.Result, error) {
-	return conn.Conn().PgConn().Exec(ctx, sql).ReadAll()
+func script(ctx context.Context, conn *pgx.Conn, sql string) ([]*pgconn.Result, error) {
+	return conn.PgConn().Exec(ctx, sql).ReadAll()
 }

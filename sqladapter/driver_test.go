@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"regexp"
 	"slices"
 	"sync"
 	"testing"
@@ -30,6 +31,9 @@ type server struct {
 	fail  map[string][]error // for each call, in order
 	valid bool               // connections have a Validator
 	slow  int                // that many times BEGIN succeeds when its context has ended
+
+	answer map[string][]string // of queries: one row instead of three, "" for none; the last one stays
+	bare   bool                // connections have nothing optional
 
 	contextTx bool   // transactions are sqladapter.ContextTx
 	silent    string // the call that gets no answer, until its context ends
@@ -58,7 +62,11 @@ func (s *server) wait(ctx context.Context, what string) error {
 	}
 }
 
+// runID is a run's id as a literal.
+var runID = regexp.MustCompile(`x'[0-9a-f]{32}'`)
+
 func (s *server) call(what string) error {
+	what = runID.ReplaceAllString(what, "id")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.log = append(s.log, what)
@@ -80,8 +88,11 @@ func (s *server) Connect(context.Context) (driver.Conn, error) {
 		return nil, err
 	}
 	c := &fakeConn{s: s, began: context.Background()}
-	if s.valid {
+	switch {
+	case s.valid:
 		return &fakeValidConn{c}, nil
+	case s.bare:
+		return struct{ driver.Conn }{c}, nil
 	}
 	return c, nil
 }
@@ -140,7 +151,7 @@ func (c *fakeConn) QueryContext(ctx context.Context, q string, _ []driver.NamedV
 	if err := c.s.call(q); err != nil {
 		return nil, err
 	}
-	return &fakeRows{s: c.s, ctx: ctx}, nil
+	return c.s.rows(ctx, q), nil
 }
 
 type fakeStmt struct {
@@ -157,7 +168,37 @@ func (st *fakeStmt) Query([]driver.Value) (driver.Rows, error) {
 	if err := st.s.call("stmt " + st.q); err != nil {
 		return nil, err
 	}
-	return &fakeRows{s: st.s}, nil
+	return st.s.rows(nil, st.q), nil //nolint:staticcheck // there is none
+}
+
+// rows answers a query.
+func (s *server) rows(ctx context.Context, q string) driver.Rows {
+	q = runID.ReplaceAllString(q, "id")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if answers, ok := s.answer[q]; ok {
+		if len(answers) > 1 {
+			s.answer[q] = answers[1:]
+		}
+		return &oneRow{value: answers[0], ended: answers[0] == ""}
+	}
+	return &fakeRows{s: s, ctx: ctx}
+}
+
+// oneRow is a row, or none.
+type oneRow struct {
+	value string
+	ended bool
+}
+
+func (r *oneRow) Columns() []string { return []string{"n"} }
+func (r *oneRow) Close() error      { return nil }
+func (r *oneRow) Next(dest []driver.Value) error {
+	if r.ended {
+		return io.EOF
+	}
+	r.ended, dest[0] = true, []byte(r.value)
+	return nil
 }
 
 // fakeRows are three rows of one column.

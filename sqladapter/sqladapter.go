@@ -28,6 +28,9 @@
 // ROLLBACK end with Policy.CommitTimeout as far as the driver lets them, see
 // [ContextTx].
 //
+// With Config.Ledger the outcome of a COMMIT whose answer was lost is looked up, see
+// [Ledger].
+//
 // [DB.SQL] is the pool for everything outside of requests; there the wrapper
 // passes everything through. Who needs the driver's own connection, by
 // [sql.Conn.Raw], asks for its Raw method.
@@ -82,19 +85,24 @@ type Config struct {
 	// be doing. It runs in the middle of the statement and must be quick. none
 	Abandoned func(driver.Conn)
 
+	// Ledger is where attempts record that they happened, so that the outcome of a
+	// COMMIT whose answer was lost can be looked up. no ledger
+	Ledger Ledger
+
 	_ struct{}
 }
 
 // DB runs attempts on a database/sql pool. It implements [txctx.DB]. Close it.
 type DB struct {
-	pool *sql.DB
-	cfg  Config
+	connector driver.Connector
+	pool      *sql.DB
+	cfg       Config
 }
 
 var _ txctx.DB = (*DB)(nil)
 
-// New returns a DB on a new pool of c's connections. New panics if c or
-// cfg.Classify is nil.
+// New returns a DB on a new pool of c's connections. New panics if c or cfg.Classify is
+// nil, or cfg.Ledger has a Book and no Duplicate.
 func New(c driver.Connector, cfg Config) *DB {
 	if c == nil {
 		panic("sqladapter: New: connector is nil")
@@ -102,7 +110,10 @@ func New(c driver.Connector, cfg Config) *DB {
 	if cfg.Classify == nil {
 		panic("sqladapter: New: Config.Classify is nil")
 	}
-	return &DB{pool: sql.OpenDB(connector{c, new(atomic.Uint64)}), cfg: cfg}
+	if cfg.Ledger.on() && cfg.Ledger.Duplicate == nil {
+		panic("sqladapter: New: Config.Ledger.Duplicate is nil")
+	}
+	return &DB{connector: c, pool: sql.OpenDB(connector{c, new(atomic.Uint64)}), cfg: cfg}
 }
 
 // SQL returns the pool, for everything outside of requests: migrations, health
@@ -116,6 +127,9 @@ func (db *DB) Close() error { return db.pool.Close() }
 func (db *DB) Begin(ctx context.Context, c *txctx.Control) (context.Context, txctx.Tx) {
 	w := &work{db: db, c: c}
 	w.ctx, w.cancel = context.WithCancelCause(context.WithValue(ctx, txKey{}, w))
+	if w.recorded() {
+		return w.ctx, recordedWork{w}
+	}
 	return w.ctx, w
 }
 

@@ -53,16 +53,25 @@ func (t *driverTx) Commit() error {
 
 func (t *driverTx) commit(ctx context.Context) (txctx.Outcome, error) {
 	if cause := t.w.doomedBy(); cause != nil {
-		_ = t.sendRollback(ctx)
+		if sendRollback(ctx, t.inner) != nil {
+			t.w.unusable.Store(true)
+		}
 		return txctx.RolledBack, cause
 	}
 	if t.severed() {
 		return txctx.RolledBack, &retryable.Error{Reason: retryable.Disconnected, Err: errLostBeforeCommit}
 	}
-	err := t.sendCommit(ctx)
+	if err := t.record(ctx); err != nil {
+		if sendRollback(ctx, t.inner) != nil {
+			t.w.unusable.Store(true)
+		}
+		return txctx.RolledBack, err
+	}
+	err := sendCommit(ctx, t.inner)
 	if err == nil {
 		return txctx.Committed, nil
 	}
+	t.w.noteUnusable(t.w.fault(err, retryable.Commit))
 	marked := hide(t.w.mark(err, retryable.Commit))
 	switch reason := retryable.ReasonOf(marked); {
 	case reason == retryable.CommitUnknown:
@@ -100,7 +109,7 @@ func (t *driverTx) Rollback() error {
 // rollback rolls back a transaction doomed for a reason, and closes a connection that
 // leads to the wrong server, or nowhere.
 func (t *driverTx) rollback(ctx context.Context, reason retryable.Reason) error {
-	err := t.sendRollback(ctx)
+	err := sendRollback(ctx, t.inner)
 	if err != nil || t.w.unusable.Load() || reason == retryable.Disconnected || reason == retryable.Failover {
 		t.conn.lost(reason)
 		return driver.ErrBadConn
@@ -120,16 +129,16 @@ func (t *driverTx) managed() error {
 	return txctx.ErrManaged
 }
 
-func (t *driverTx) sendCommit(ctx context.Context) error {
-	if x, ok := t.inner.(ContextTx); ok {
+func sendCommit(ctx context.Context, tx driver.Tx) error {
+	if x, ok := tx.(ContextTx); ok {
 		return x.CommitContext(ctx)
 	}
-	return t.inner.Commit()
+	return tx.Commit()
 }
 
-func (t *driverTx) sendRollback(ctx context.Context) error {
-	if x, ok := t.inner.(ContextTx); ok {
+func sendRollback(ctx context.Context, tx driver.Tx) error {
+	if x, ok := tx.(ContextTx); ok {
 		return x.RollbackContext(ctx)
 	}
-	return t.inner.Rollback()
+	return tx.Rollback()
 }

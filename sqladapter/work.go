@@ -27,6 +27,7 @@ type work struct {
 
 	underWay atomic.Int32 // calls of the driver
 	unusable atomic.Bool  // the connection must not be used again
+	wrote    atomic.Bool  // or may have, which the ledger records
 
 	mu         sync.Mutex // guards what follows
 	tx         *sql.Tx    // nil before the first Tx
@@ -65,6 +66,7 @@ func (w *work) enter(ctx context.Context, query string) (context.Context, error)
 			w.c.Fence(why)
 		}
 	}
+	w.watch(query)
 	if ctx.Done() == nil { // it would run on when the attempt has ended
 		ctx = bound{ctx, w.ctx}
 	}
@@ -105,9 +107,7 @@ func (w *work) judge(ctx context.Context, err error) error {
 	if doom := w.c.Doomed(); doom != nil && !errors.Is(doom, txctx.ErrAttemptOver) {
 		return hide(err)
 	}
-	if bad := w.db.cfg.Unusable; bad != nil && bad(w.fault(err, retryable.Statement)) {
-		w.unusable.Store(true)
-	}
+	w.noteUnusable(w.fault(err, retryable.Statement))
 	marked := w.mark(err, retryable.Statement)
 	if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(marked, retryable.ErrRetry)) {
 		marked = w.cutOff(ctx, err)
@@ -125,6 +125,13 @@ func (w *work) judge(ctx context.Context, err error) error {
 	w.mu.Unlock()
 	w.c.Doom(marked, retryable.Statement)
 	return marked
+}
+
+// noteUnusable notes whether an error is the end of the connection.
+func (w *work) noteUnusable(f retryable.Fault) {
+	if bad := w.db.cfg.Unusable; bad != nil && bad(f) {
+		w.unusable.Store(true)
+	}
 }
 
 // cutOff is the error of a statement whose own context ended: drivers give up the

@@ -56,6 +56,16 @@ func Classify(f retryable.Fault) retryable.Reason {
 	return retryable.None
 }
 
+// unusable reports whether a connection must not be used again after an error: its file
+// is damaged, or none of SQLite's.
+func unusable(f retryable.Fault) bool {
+	coded, ok := errors.AsType[interface {
+		error
+		Code() int
+	}](f.Err)
+	return ok && (coded.Code()&0xff == codeCorrupt || coded.Code()&0xff == codeNotADB)
+}
+
 // undecided reports whether a COMMIT that answers code may have been done, or half of
 // it, so that the next who opens the file decides.
 func undecided(code int) bool {

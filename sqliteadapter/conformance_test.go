@@ -8,6 +8,7 @@ import (
 
 	"github.com/reprise-go/reprise/internal/conformance"
 	"github.com/reprise-go/reprise/internal/sqlfault"
+	"github.com/reprise-go/reprise/ledger"
 	"github.com/reprise-go/reprise/sqliteadapter"
 )
 
@@ -16,6 +17,7 @@ func TestConformance(t *testing.T) {
 	conformance.Run(t, conformance.Engine{
 		Open:      openConforming,
 		OneWriter: true,
+		AgeLedger: `update reprise_ledger set created_at = created_at - 172800`,
 		Slow:      `with recursive r(n) as (select 1 union all select n+1 from r) select count(*) from r`,
 	})
 }
@@ -41,7 +43,11 @@ func openConforming(t *testing.T, o conformance.Options) *conformance.Database {
 		t.Fatal(err)
 	}
 	trouble := sqlfault.New(connector)
-	db := sqliteadapter.New(trouble, sqliteadapter.Config{})
+	cfg := sqliteadapter.Config{}
+	if o.Ledger {
+		cfg.Ledger.Table = ledger.DefaultTable
+	}
+	db := sqliteadapter.New(trouble, cfg)
 	t.Cleanup(func() { _ = db.Close() })
 	db.SQL().SetMaxOpenConns(o.Conns)
 	db.SQL().SetMaxIdleConns(o.Conns)
@@ -54,7 +60,11 @@ func openConforming(t *testing.T, o conformance.Options) *conformance.Database {
 		},
 		Outside: outside,
 		Faults:  faults{trouble},
-		InUse:   func() int { return db.SQL().Stats().InUse },
+
+		MigrateLedger: db.MigrateLedger,
+		PurgeLedger:   db.PurgeLedger,
+
+		InUse: func() int { return db.SQL().Stats().InUse },
 	}
 }
 

@@ -18,6 +18,11 @@
 // INSERT OR ROLLBACK where a constraint fails: SQLite rolls it back. What the handler
 // sends afterwards is refused, where SQLite by itself would run it without any
 // transaction, and the attempt fails with the cause.
+//
+// With Config.Ledger the outcome of a COMMIT that nobody knows, because the file or its
+// locks failed in the middle of it, is looked up: the row of the attempt says. It is
+// one more statement, and one more row in the same transaction, for an attempt that
+// writes. The file is opened anew for that; a database in memory is gone by then.
 package sqliteadapter
 
 import (
@@ -29,6 +34,7 @@ import (
 
 	"modernc.org/sqlite"
 
+	"github.com/reprise-go/reprise/ledger"
 	"github.com/reprise-go/reprise/retryable"
 	"github.com/reprise-go/reprise/sqladapter"
 	"github.com/reprise-go/reprise/txctx"
@@ -45,6 +51,11 @@ type Config struct {
 	// Classify is asked first about every error of the database; None leaves the
 	// verdict to the package's Classify. none
 	Classify retryable.Classifier
+
+	// Ledger is where requests record that they happened, so that the outcome of a
+	// COMMIT that failed half-way can be looked up. Its table is made by
+	// MigrateLedger. no ledger
+	Ledger ledger.Config
 
 	_ struct{}
 }
@@ -63,7 +74,7 @@ var _ txctx.DB = (*DB)(nil)
 //
 // Open does no I/O: a file that cannot be opened, or a parameter that SQLite does
 // not know, fails the first use. Ping [sqladapter.DB.SQL] at start. The error names
-// what is wrong with the DSN.
+// what is wrong with the DSN. Open panics as New does.
 func Open(dsn string, cfg Config) (*DB, error) {
 	d, err := parse(dsn)
 	if err != nil {
@@ -103,8 +114,8 @@ func Connector(dsn string) (driver.Connector, error) {
 // wrapped them, it has to have a method Raw() driver.Conn for what is beneath. The
 // rollback hook of the connections is taken.
 //
-// New panics if c is nil, or if TxOptions.Isolation is neither
-// [sql.LevelDefault] nor [sql.LevelSerializable].
+// New panics if c is nil, if TxOptions.Isolation is neither [sql.LevelDefault] nor
+// [sql.LevelSerializable], or if cfg.Ledger is invalid.
 func New(c driver.Connector, cfg Config) *DB { return newDB(c, cfg, patience) }
 
 func newDB(c driver.Connector, cfg Config, patience time.Duration) *DB {
@@ -114,10 +125,15 @@ func newDB(c driver.Connector, cfg Config, patience time.Duration) *DB {
 	if i := cfg.TxOptions.Isolation; i != sql.LevelDefault && i != sql.LevelSerializable {
 		panic(fmt.Sprintf("sqliteadapter: New: Config.TxOptions.Isolation is %v: SQLite knows Serializable only", i))
 	}
+	if err := cfg.Ledger.Validate(); err != nil {
+		panic("sqliteadapter: New: Config.Ledger." + err.Error())
+	}
 	queued := &connector{Connector: c, writers: newQueue(patience)}
 	return &DB{sqladapter.New(queued, sqladapter.Config{
 		Classify:  cfg.Classify.Or(Classify),
+		Unusable:  unusable,
 		TxOptions: cfg.TxOptions,
+		Ledger:    ledgerOf(cfg.Ledger),
 	})}
 }
 

@@ -41,6 +41,10 @@ type Engine struct {
 	// Nowait is a query for row 1 of counter that fails at once, with LockTimeout,
 	// where somebody else has locked it. none
 	Nowait string
+
+	// AgeLedger makes all rows of the ledger two days older. none: there is no
+	// ledger, and Options.Ledger is never set
+	AgeLedger string
 }
 
 // Schema is what Open creates, a statement each. effect has no unique index, so that
@@ -59,6 +63,9 @@ type Options struct {
 
 	// Conns is how many connections the adapter may have. 4
 	Conns int
+
+	// Ledger is a ledger in ledger.DefaultTable, which is not there yet. none
+	Ledger bool
 }
 
 // Database is an adapter with everything around it.
@@ -81,6 +88,10 @@ type Database struct {
 	// Dirty counts the adapter's sessions that are in a transaction. nil: the suite
 	// looks for locks alone
 	Dirty func(t *testing.T) int
+
+	// MigrateLedger and PurgeLedger are the adapter's.
+	MigrateLedger func(context.Context) error
+	PurgeLedger   func(context.Context) (int64, error)
 }
 
 // Faults make trouble between an adapter and its database.
@@ -112,6 +123,7 @@ func Run(t *testing.T, e Engine) {
 		{"Context", contexts},
 		{"Loss", losses},
 		{"Outcome", outcomes},
+		{"Ledger", ledgers},
 		{"Pool", pools},
 	}
 	for _, g := range groups {
