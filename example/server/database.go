@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/reprise-go/reprise/ledger"
 	"github.com/reprise-go/reprise/retryable"
 	"github.com/reprise-go/reprise/txctx"
 )
@@ -19,7 +20,7 @@ import (
 type database struct {
 	engine   string   // "postgres", "mysql" or "sqlite": the folder of its migrations
 	name     string   // for the log and for errors; no password
-	requests txctx.DB // what requests run on
+	requests recorder // what requests run on
 	jobs     txctx.DB // what migrations run on
 
 	// lock keeps servers apart that start together. Until the transaction ends,
@@ -29,6 +30,16 @@ type database struct {
 	ping  func(context.Context) error
 	close func()
 }
+
+// recorder is an adapter with a ledger: requests record in it that they happened, so
+// that what became of a COMMIT without an answer can be looked up.
+type recorder interface {
+	txctx.DB
+	MigrateLedger(ctx context.Context) error
+	PurgeLedger(ctx context.Context) (deleted int64, err error)
+}
+
+var recorded = ledger.Config{Table: ledger.DefaultTable}
 
 // openDatabase opens the database that -db names and brings it up to date,
 // waiting for a server that is not up yet. Its errors fit on one line, name the
@@ -80,7 +91,13 @@ func ofScheme(rawURL string) (*database, error) {
 func (db *database) start(ctx context.Context, wait time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, wait, errWaitedEnough)
 	defer cancel()
-	err := migrate(ctx, db)
+	err := await(ctx, db)
+	if err == nil {
+		err = db.requests.MigrateLedger(ctx)
+	}
+	if err == nil {
+		err = migrate(ctx, db)
+	}
 	if err == nil {
 		return nil
 	}
@@ -95,6 +112,15 @@ func (db *database) start(ctx context.Context, wait time.Duration) error {
 		return fmt.Errorf("-db: %s: not ready within %v: %s", db.name, wait, text)
 	}
 	return errors.New("stopped before the database was ready")
+}
+
+// await waits for a database that is not up yet, until ctx ends.
+func await(ctx context.Context, db *database) error {
+	o := txctx.Options{Retry: retryable.Persistent(), ReadOnly: true}
+	return txctx.Run(ctx, db.requests, o, func(ctx context.Context) error {
+		var one int
+		return tx(ctx).queryRow(ctx, `select 1`).Scan(&one)
+	})
 }
 
 var errWaitedEnough = errors.New("waited long enough for the database")

@@ -122,7 +122,7 @@ func openFaulty(t *testing.T, dbURL, query string) (*database, *sqlfault.Connect
 		t.Fatal(err)
 	}
 	fault := sqlfault.New(inner)
-	db := sqliteDatabase(path, sqliteadapter.New(fault, sqliteadapter.Config{}))
+	db := sqliteDatabase(path, sqliteadapter.New(fault, sqliteadapter.Config{Ledger: recorded}))
 	t.Cleanup(db.close)
 	if err := db.start(t.Context(), 10*time.Second); err != nil {
 		t.Fatal(err)

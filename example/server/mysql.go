@@ -27,6 +27,7 @@ func openMySQL(u *url.URL) (*database, error) {
 	}
 	db := mysqladapter.New(connector, mysqladapter.Config{
 		TxOptions: sql.TxOptions{Isolation: sql.LevelSerializable},
+		Ledger:    recorded,
 	})
 	setPool(db.SQL())
 	return &database{

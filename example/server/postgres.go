@@ -32,9 +32,12 @@ func openPostgres(rawURL string) (*database, error) {
 		return nil, err
 	}
 	return &database{
-		engine:   "postgres",
-		name:     "PostgreSQL at " + net.JoinHostPort(conn.Host, strconv.Itoa(int(conn.Port))),
-		requests: pgadapter.New(pool, pgadapter.Config{TxOptions: pgx.TxOptions{IsoLevel: pgx.Serializable}}),
+		engine: "postgres",
+		name:   "PostgreSQL at " + net.JoinHostPort(conn.Host, strconv.Itoa(int(conn.Port))),
+		requests: pgadapter.New(pool, pgadapter.Config{
+			TxOptions: pgx.TxOptions{IsoLevel: pgx.Serializable},
+			Ledger:    recorded,
+		}),
 		// Every statement must see what the other server committed while we
 		// waited for the lock.
 		jobs:  pgadapter.New(pool, pgadapter.Config{TxOptions: pgx.TxOptions{IsoLevel: pgx.ReadCommitted}}),

@@ -7,7 +7,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
+
+	"github.com/reprise-go/reprise/ledger"
 )
 
 // stopWithin is how long requests under way may take after the signal to stop.
@@ -28,12 +31,24 @@ func serve(ctx context.Context, cfg config, log *slog.Logger) error {
 	}
 	defer db.close()
 	log.Info("database is ready", "db", db.name)
+	defer keepLedger(ctx, db, log)()
 
 	o := options{maxRetries: cfg.maxRetries, log: log}
 	if cfg.verbose {
 		o.observe = logEvents(log)
 	}
 	return serveHTTP(ctx, listener, newHandler(db, o), log)
+}
+
+// keepLedger purges the ledger once in an hour, until stop is called.
+func keepLedger(ctx context.Context, db *database, log *slog.Logger) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var keeper sync.WaitGroup
+	keeper.Go(func() { ledger.Keep(ctx, time.Hour, db.requests.PurgeLedger, log) })
+	return func() {
+		cancel()
+		keeper.Wait()
+	}
 }
 
 // serveHTTP serves until ctx ends, and then until the requests under way are done.

@@ -67,7 +67,7 @@ func openFile(path, query string) (*database, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("SQLite file: %w", err)
 	}
-	db, err := sqliteadapter.Open(sqliteDSN(path, query), sqliteadapter.Config{})
+	db, err := sqliteadapter.Open(sqliteDSN(path, query), sqliteadapter.Config{Ledger: recorded})
 	if err != nil {
 		return nil, err
 	}
