@@ -96,7 +96,7 @@ func logEvents(log *slog.Logger) func(context.Context, txctx.Event) {
 			attrs = append(attrs, "outcome", ev.Outcome.String(), "reason", ev.Reason.String(), "took", ev.Duration)
 		case txctx.ReplayScheduled:
 			attrs = append(attrs, "reason", ev.Reason.String(), "phase", ev.Phase.String(), "pause", ev.Pause)
-		case txctx.RequestFinished:
+		case txctx.OutcomeLookedUp, txctx.RequestFinished:
 			attrs = append(attrs, "outcome", ev.Outcome.String(), "took", ev.Duration)
 		}
 		if ev.Err != nil {
