@@ -69,10 +69,11 @@ func (w recordedWork) look(ctx context.Context) (txctx.Outcome, error) {
 		w.db.book.Void(run, attempt))
 	switch e := serverError(err); {
 	case err == nil:
-		if _, err := script(ctx, conn, "commit"); err != nil {
-			return txctx.Unknown, err
+		results, err := script(ctx, conn, "commit")
+		if err == nil && results[0].CommandTag.String() == "COMMIT" {
+			return txctx.RolledBack, nil
 		}
-		return txctx.RolledBack, nil
+		return txctx.Unknown, err
 	case e == nil || e.Code != "23505":
 		return txctx.Unknown, err
 	}
