@@ -156,6 +156,7 @@ func BenchmarkClassify(b *testing.B) {
 	for name, err := range map[string]error{
 		"server":      fmt.Errorf("x: %w", &mysql.MySQLError{Number: 1213, Message: "Deadlock found when trying to get lock; try restarting transaction"}),
 		"by text":     fmt.Errorf("x: %w", &mysql.MySQLError{Number: 1105, Message: "vttablet: rpc error: code = Unavailable desc = gone"}),
+		"no text":     &mysql.MySQLError{Number: 1105, Message: "other error: unknown error Wire Error(InvalidEnumValue(4004))"},
 		"own mistake": &mysql.MySQLError{Number: 1062, Message: "Duplicate entry 'x' for key 'k'"},
 		"driver":      fmt.Errorf("x: %w", mysql.ErrInvalidConn),
 	} {

@@ -57,6 +57,7 @@ var lostTransaction = []textRule{
 
 // vitess holds what stands under number 1105, of Vitess and, at the end, of TiDB.
 var vitess = append(lostTransaction[:len(lostTransaction):len(lostTransaction)], []textRule{
+	{fragment: "vttablet: rpc error: code = unavailable", verdict: verdict{reason: retryable.Failover}},
 	{fragment: "resharded", verdict: verdict{reason: retryable.Failover}},
 	{fragment: "reparent", verdict: verdict{reason: retryable.Failover}},
 	{fragment: "no healthy tablet", verdict: verdict{reason: retryable.Failover}},
@@ -66,7 +67,6 @@ var vitess = append(lostTransaction[:len(lostTransaction):len(lostTransaction)],
 	{fragment: "not_serving", verdict: verdict{reason: retryable.Failover}},
 	{fragment: "wrong tablet type", verdict: verdict{reason: retryable.Failover}},
 	{fragment: "invalid tablet type", verdict: verdict{reason: retryable.Failover}},
-	{fragment: "vttablet: rpc error: code = unavailable", verdict: verdict{reason: retryable.Failover}},
 	{fragment: "connection closed", verdict: verdict{reason: retryable.Failover}},
 	{fragment: "code = resourceexhausted", verdict: verdict{reason: retryable.Overloaded}},
 	{fragment: "pool connection limit exceeded", verdict: verdict{reason: retryable.Overloaded}},
