@@ -107,9 +107,10 @@ var byNumber = map[uint16]verdict{
 
 // judgeServer judges what the server said.
 func judgeServer(e *mysql.MySQLError, f retryable.Fault) verdict {
-	if rules, ok := byText[e.Number]; ok {
-		for _, r := range rules {
-			if (r.flavour == "" || sqltext.ContainsFold(f.Server, r.flavour)) && sqltext.ContainsFold(e.Message, r.fragment) {
+	if texts := rules[e.Number]; len(texts) > 0 {
+		message := sqltext.Fold(e.Message)
+		for _, r := range texts {
+			if message.Contains(r.fragment) && (r.flavour == "" || strings.Contains(f.Server, r.flavour)) {
 				return r.verdict
 			}
 		}
@@ -129,8 +130,10 @@ func judgeServer(e *mysql.MySQLError, f retryable.Fault) verdict {
 	if v, ok := byNumber[e.Number]; ok {
 		return v
 	}
-	if e.Number >= 8000 && sqltext.ContainsFold(e.Message, tidbMark) {
-		return verdict{reason: retryable.Serialization, definite: true}
+	if e.Number >= 8000 {
+		if message := sqltext.Fold(e.Message); message.Contains(tidbRule) {
+			return verdict{reason: retryable.Serialization, definite: true}
+		}
 	}
 	return verdict{}
 }
@@ -141,8 +144,9 @@ func judgeUnknown(e *mysql.MySQLError, f retryable.Fault) verdict {
 	if number, state, ok := inner(e.Message); ok && number != 1105 {
 		return judgeServer(&mysql.MySQLError{Number: number, SQLState: state, Message: e.Message}, f)
 	}
-	for _, r := range vitess {
-		if sqltext.ContainsFold(e.Message, r.fragment) {
+	message := sqltext.Fold(e.Message)
+	for _, r := range unknownRules {
+		if message.Contains(r.fragment) {
 			return r.verdict
 		}
 	}

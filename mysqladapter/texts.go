@@ -3,12 +3,38 @@ package mysqladapter
 import "github.com/reprise-go/reprise/retryable"
 
 // textRule gives an error a verdict by a fragment of its text, in lower case, and
-// where that is not enough by one of the server's version.
+// where that is not enough by one of the server's version, as it is written there.
 type textRule struct {
 	fragment string
 	verdict  verdict
 	flavour  string
 }
+
+// foldedRule is a textRule, ready to be looked for.
+type foldedRule struct {
+	fragment []byte
+	verdict  verdict
+	flavour  string
+}
+
+func fold(rules []textRule) (folded []foldedRule) {
+	for _, r := range rules {
+		folded = append(folded, foldedRule{[]byte(r.fragment), r.verdict, r.flavour})
+	}
+	return folded
+}
+
+var (
+	rules = func() map[uint16][]foldedRule {
+		m := make(map[uint16][]foldedRule, len(byText))
+		for number, texts := range byText {
+			m[number] = fold(texts)
+		}
+		return m
+	}()
+	unknownRules = fold(vitess)
+	tidbRule     = []byte(tidbMark)
+)
 
 // tidbMark stands at the end of what TiDB deems safe to replay, whatever its number.
 const tidbMark = "try again later"
@@ -44,7 +70,7 @@ var byText = map[uint16][]textRule{
 	9006: {
 		{fragment: "proxysql", verdict: verdict{}},
 		{fragment: "gc life time", verdict: verdict{reason: retryable.Serialization, definite: true}},
-		{fragment: "", flavour: "tidb", verdict: verdict{reason: retryable.Serialization, definite: true}},
+		{fragment: "", flavour: "TiDB", verdict: verdict{reason: retryable.Serialization, definite: true}},
 	},
 	// KILL QUERY, or a transaction that Vitess has lost
 	1317: lostTransaction,

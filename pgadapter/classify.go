@@ -107,9 +107,12 @@ func judgeServer(e *pgconn.PgError, f retryable.Fault) verdict {
 }
 
 func reasonOf(e *pgconn.PgError, f retryable.Fault) retryable.Reason {
-	for _, t := range byText[e.Code] {
-		if sqltext.ContainsFold(e.Message, t.fragment) {
-			return t.reason
+	if texts := rules[e.Code]; len(texts) > 0 {
+		message := sqltext.Fold(e.Message)
+		for _, t := range texts {
+			if message.Contains(t.fragment) {
+				return t.reason
+			}
 		}
 	}
 	// Without a READ ONLY transaction of ours it is the server that takes no writes: a

@@ -65,6 +65,22 @@ type textRule struct {
 	reason   retryable.Reason
 }
 
+// rules are those of byText, ready to be looked for.
+var rules = func() map[string][]foldedRule {
+	m := make(map[string][]foldedRule, len(byText))
+	for code, texts := range byText {
+		for _, t := range texts {
+			m[code] = append(m[code], foldedRule{[]byte(t.fragment), t.reason})
+		}
+	}
+	return m
+}()
+
+type foldedRule struct {
+	fragment []byte
+	reason   retryable.Reason
+}
+
 // byText holds the codes whose text decides; the first that matches counts. What none
 // matches goes by its code and severity.
 var byText = map[string][]textRule{

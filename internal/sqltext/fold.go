@@ -1,50 +1,48 @@
 package sqltext
 
-import "strings"
+import "bytes"
 
-// ContainsFold reports whether s contains fragment, which must be in lower case,
-// whatever the case of ASCII letters in s. It does not allocate.
-func ContainsFold(s, fragment string) bool {
-	if fragment == "" {
+// Folded is the beginning of a text with its ASCII letters in lower case, to look for
+// many fragments in it without allocating.
+type Folded struct {
+	buf  [foldedLen]byte
+	n    int
+	rest string // what did not fit
+}
+
+const foldedLen = 256
+
+// Fold folds s.
+func Fold(s string) (f Folded) {
+	f.n = copy(f.buf[:], s)
+	f.rest = s[f.n:]
+	for i, c := range f.buf[:f.n] {
+		f.buf[i] = lower(c)
+	}
+	return f
+}
+
+// Contains reports whether fragment, which must be in lower case, is in the text.
+func (f *Folded) Contains(fragment []byte) bool {
+	if bytes.Contains(f.buf[:f.n], fragment) {
 		return true
 	}
-	for len(s) >= len(fragment) {
-		i := index(s[:len(s)-len(fragment)+1], fragment[0])
-		if i < 0 {
-			return false
-		}
-		if hasPrefixFold(s[i:], fragment) {
-			return true
-		}
-		s = s[i+1:]
-	}
-	return false
+	return f.rest != "" && f.containsLate(fragment)
 }
 
-// index returns where c, in lower or upper case, stands first in s.
-func index(s string, c byte) int {
-	i := strings.IndexByte(s, c)
-	if c < 'a' || c > 'z' {
-		return i
+// containsLate looks in the rest, and across its beginning.
+func (f *Folded) containsLate(fragment []byte) bool {
+	from := max(0, f.n-len(fragment)+1)
+	late := append([]byte(nil), f.buf[from:f.n]...)
+	for i := range len(f.rest) {
+		late = append(late, lower(f.rest[i]))
 	}
-	if i >= 0 {
-		s = s[:i]
-	}
-	if u := strings.IndexByte(s, c-('a'-'A')); u >= 0 {
-		return u
-	}
-	return i
+	return bytes.Contains(late, fragment)
 }
 
-func hasPrefixFold(s, prefix string) bool {
-	for i := range len(prefix) {
-		c := s[i]
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		if c != prefix[i] {
-			return false
-		}
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
 	}
-	return true
+	return c
 }
