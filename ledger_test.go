@@ -97,27 +97,53 @@ func TestALateCommitIsFenced(t *testing.T) {
 		t.Run(fmt.Sprintf("during the replay: %v", during), func(t *testing.T) {
 			t.Parallel()
 			var hit *pgproxy.Hit
+			var arrived func()
 			a, p := newLedgerApp(t, options{}, middleware.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 				err := effect(r.Context())
 				if txctx.AttemptOf(r.Context()).Number == 2 && during {
 					hit.Release()
-					<-hit.Done()
+					arrived()
 				}
 				return err
 			}))
 			p.DropCancels(true)
+			arrived = func() { // or its session was ended before
+				eventually(t, "the old session is gone", func() bool { return p.Conns() <= 1 })
+			}
 			hit = p.Add(onCommit(pgproxy.Rule{Do: pgproxy.Hold, Then: pgproxy.CutClient, Before: true}))
 			if got := a.do("POST", "/", ""); got.status != 200 {
 				t.Fatalf("%d %s\n%s", got.status, got.body, a.logs)
 			}
 			hit.Release()
-			<-hit.Done()
-			eventually(t, "the old session is gone", func() bool { return p.Conns() <= 1 })
+			arrived()
 			if got := a.effects(); len(got) != 1 || got[0] != 2 {
 				t.Errorf("effects %v, want that of attempt 2", got)
 			}
 		})
 	}
+}
+
+// TestTheOrphanIsEnded: the COMMIT of attempt 1 went into a black hole, and its backend
+// keeps the lock that attempt 2 needs.
+//
+// Mutation seen to fail it: do not end it.
+func TestTheOrphanIsEnded(t *testing.T) {
+	a, p := newLedgerApp(t, options{cfg: middleware.Config{
+		Retry: retryable.Policy{CommitTimeout: 200 * time.Millisecond, AttemptTimeout: 5 * time.Second, MaxRetries: 1},
+	}}, middleware.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		if err := do(r.Context(), `update counter set n = n + 1 where id = 1`); err != nil {
+			return err
+		}
+		return effect(r.Context())
+	}))
+	p.Add(onCommit(pgproxy.Rule{Do: pgproxy.Drop, Then: pgproxy.BlackHole}))
+	if got := a.do("POST", "/", ""); got.status != 200 {
+		t.Errorf("%d %s\n%s", got.status, got.body, a.logs)
+	}
+	if got := a.effects(); len(got) != 1 || got[0] != 2 {
+		t.Errorf("effects %v, want that of attempt 2", got)
+	}
+	p.CutAll(pgproxy.RST) // or pgx waits for what the black hole will not give
 }
 
 // TestACommitThatWaitsForAStandby is neither ended nor guessed at: it is in the database

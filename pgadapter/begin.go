@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -69,6 +70,7 @@ func (w *work) tryConnect(ctx context.Context, checked bool) (pooled bool, err e
 		return closed, err
 	}
 	w.conn, w.inner = conn, inner
+	w.pid, w.began = conn.Conn().PgConn().PID(), time.Now()
 	return true, nil
 }
 

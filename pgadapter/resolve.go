@@ -71,6 +71,7 @@ func (w recordedWork) look(ctx context.Context) (txctx.Outcome, error) {
 	case err == nil:
 		results, err := script(ctx, conn, "commit")
 		if err == nil && results[0].CommandTag.String() == "COMMIT" {
+			w.endOrphan(ctx, conn)
 			return txctx.RolledBack, nil
 		}
 		return txctx.Unknown, err
@@ -88,6 +89,18 @@ func (w recordedWork) look(ctx context.Context) (txctx.Outcome, error) {
 		return txctx.RolledBack, nil
 	}
 	return txctx.Committed, nil
+}
+
+// endOrphan ends the backend of an attempt that cannot be committed any more, if it sits
+// in its transaction still: the server may not learn for hours that the connection is
+// gone, and the replay would wait for its locks. Process ids are used again, and poolers
+// make them up, so the age of the transaction must fit, too. Where it cannot be ended,
+// the server will notice by itself.
+func (w recordedWork) endOrphan(ctx context.Context, conn *pgx.Conn) {
+	_, _ = script(ctx, conn, fmt.Sprintf(`select pg_terminate_backend(pid) from pg_stat_activity
+		where pid = %d and datname = current_database() and usename = current_user
+		and state like 'idle in transaction%%' and abs(extract(epoch from now() - xact_start) - %f) < 1`,
+		w.pid, time.Since(w.began).Seconds()))
 }
 
 // connectAnew makes a connection as the pool does, past the pool.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -31,6 +32,8 @@ type work struct {
 	mu     sync.Mutex
 	conn   *pgxpool.Conn // nil before the first statement and after the end
 	inner  pgx.Tx        // on conn
+	pid    uint32        // of the backend, as it said when it was connected to
+	began  time.Time     // about the time of BEGIN
 	open   closer        // rows or a batch the handler has not closed yet
 	cause  error         // the first error that failed the transaction
 	drop   bool          // conn must not be used again
