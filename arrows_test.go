@@ -22,14 +22,16 @@ var arrows = map[string][]string{
 	"pgadapter": {
 		"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/pgconn", "github.com/jackc/pgx/v5/pgtype",
 		"github.com/jackc/pgx/v5/pgproto3", "github.com/jackc/pgx/v5/pgxpool", "github.com/jackc/puddle/v2",
-		module + "txctx", module + "retryable", module + "ledger", module + "internal/neterr", module + "internal/sqltext",
+		module + "txctx", module + "retryable", module + "ledger",
+		module + "internal/errtree", module + "internal/neterr", module + "internal/sqltext",
 	},
 	"sqladapter":    {module + "txctx", module + "retryable", module + "ledger", module + "internal/sqltext"},
 	"sqliteadapter": {"modernc.org/sqlite", module + "sqladapter", module + "txctx", module + "retryable", module + "ledger"},
 	"mysqladapter": {
 		"github.com/go-sql-driver/mysql", module + "sqladapter", module + "txctx", module + "retryable", module + "ledger",
-		module + "internal/neterr", module + "internal/sqltext",
+		module + "internal/errtree", module + "internal/neterr", module + "internal/sqltext",
 	},
+	"internal/errtree": {},
 	"internal/neterr":  {},
 	"internal/spool":   {},
 	"internal/sqltext": {},

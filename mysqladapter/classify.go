@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/reprise-go/reprise/internal/errtree"
 	"github.com/reprise-go/reprise/internal/neterr"
 	"github.com/reprise-go/reprise/retryable"
 )
@@ -49,37 +50,21 @@ func judge(f retryable.Fault) verdict {
 	if f.Phase == retryable.Commit && !v.definite || v.reason == retryable.CommitUnknown {
 		return verdict{reason: retryable.CommitUnknown, drop: true}
 	}
-	v.drop = v.drop || lost(v.reason)
+	v.drop = v.drop || v.reason.Lost()
 	return v
-}
-
-// lost reports whether a connection leads to the wrong server, or nowhere.
-func lost(reason retryable.Reason) bool {
-	return reason == retryable.Disconnected || reason == retryable.Failover || reason == retryable.CommitUnknown
 }
 
 // serverError returns what the server said, nil if it said nothing. Of several in one
 // tree one about a password counts, which must not be tried again and again; else the
 // first.
-func serverError(err error) (found *mysql.MySQLError) {
-	for err != nil {
-		switch x := err.(type) { //nolint:errorlint // this is the walk through the tree
-		case *mysql.MySQLError:
-			return x
-		case interface{ Unwrap() error }:
-			err = x.Unwrap()
-		case interface{ Unwrap() []error }:
-			for _, branch := range x.Unwrap() {
-				if e := serverError(branch); e != nil && (found == nil || e.Number == errAccessDenied) {
-					found = e
-				}
-			}
-			return found
-		default:
-			return nil
+func serverError(err error) *mysql.MySQLError {
+	e, _ := errtree.Strictest(err, func(e *mysql.MySQLError) int {
+		if e.Number == errAccessDenied {
+			return 1
 		}
-	}
-	return nil
+		return 0
+	})
+	return e
 }
 
 // driverLost are the driver's own errors of a connection that is gone or out of step.

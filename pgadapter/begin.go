@@ -45,7 +45,7 @@ func (w *work) begin(ctx context.Context) error {
 // is tried, after making sure that it is alive.
 func (w *work) connect(ctx context.Context) error {
 	pooled, err := w.tryConnect(ctx, w.c.AfterLoss())
-	if pooled && err != nil && ctx.Err() == nil && lost(retryable.ReasonOf(w.mark(err, retryable.Connect))) {
+	if pooled && err != nil && ctx.Err() == nil && retryable.ReasonOf(w.mark(err, retryable.Connect)).Lost() {
 		_, err = w.tryConnect(ctx, true)
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/reprise-go/reprise/internal/errtree"
 	"github.com/reprise-go/reprise/internal/sqltext"
 	"github.com/reprise-go/reprise/retryable"
 )
@@ -53,25 +54,9 @@ func judge(f retryable.Fault) verdict {
 // tree, as from the hosts of one URL, the strictest counts: one that does not know
 // what was committed, then one about a password or a role, which must not be tried
 // again and again; then the first.
-func serverError(err error) (found *pgconn.PgError) {
-	for err != nil {
-		switch x := err.(type) { //nolint:errorlint // this is the walk through the tree
-		case *pgconn.PgError:
-			return x
-		case interface{ Unwrap() error }:
-			err = x.Unwrap()
-		case interface{ Unwrap() []error }:
-			for _, branch := range x.Unwrap() {
-				if e := serverError(branch); e != nil && (found == nil || strictness(e) > strictness(found)) {
-					found = e
-				}
-			}
-			return found
-		default:
-			return nil
-		}
-	}
-	return nil
+func serverError(err error) *pgconn.PgError {
+	e, _ := errtree.Strictest(err, strictness)
+	return e
 }
 
 func strictness(e *pgconn.PgError) int {
@@ -88,22 +73,16 @@ func strictness(e *pgconn.PgError) int {
 // for the codes that say that they do not know; all else leaves the outcome open.
 func refusal(e *pgconn.PgError, f retryable.Fault) verdict {
 	v := judgeServer(e, f)
-	lost := v.reason == retryable.Disconnected || v.reason == retryable.Failover
-	if fatal(e) || lost || class(e) == "08" {
+	if fatal(e) || v.reason.Lost() || class(e) == "08" {
 		return verdict{retryable.CommitUnknown, true}
 	}
 	return v
 }
 
 func judgeServer(e *pgconn.PgError, f retryable.Fault) verdict {
-	v := verdict{reason: reasonOf(e, f), drop: fatal(e) || dropped[e.Code]}
-	switch {
-	case v.reason == retryable.Failover, v.reason == retryable.Disconnected, v.reason == retryable.CommitUnknown:
-		v.drop = true
-	case e.Code == "0A000" && v.reason != retryable.None: // its plans are cached in the connection
-		v.drop = true
-	}
-	return v
+	reason := reasonOf(e, f)
+	stale := e.Code == "0A000" && reason != retryable.None // its plans are cached in the connection
+	return verdict{reason, fatal(e) || reason.Lost() || stale || dropped[e.Code]}
 }
 
 func reasonOf(e *pgconn.PgError, f retryable.Fault) retryable.Reason {

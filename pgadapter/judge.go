@@ -95,7 +95,7 @@ func (w *work) mark(err error, phase retryable.Phase) error {
 // markHere is mark for an error on w's connection, which may be the end of it.
 func (w *work) markHere(err error, phase retryable.Phase) error {
 	marked := w.mark(err, phase)
-	w.drop = w.drop || Unusable(w.fault(err, phase)) || lost(retryable.ReasonOf(marked))
+	w.drop = w.drop || Unusable(w.fault(err, phase)) || retryable.ReasonOf(marked).Lost()
 	return marked
 }
 
@@ -106,11 +106,6 @@ func (w *work) fault(err error, phase retryable.Phase) retryable.Fault {
 		f.Server = cmp.Or(pg.ParameterStatus("crdb_version"), pg.ParameterStatus("server_version"))
 	}
 	return f
-}
-
-// lost reports whether a connection leads to the wrong server, or nowhere.
-func lost(reason retryable.Reason) bool {
-	return reason == retryable.Disconnected || reason == retryable.Failover || reason == retryable.CommitUnknown
 }
 
 // isRetry reports whether err dooms an attempt to be replayed.

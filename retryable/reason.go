@@ -58,3 +58,10 @@ func (r Reason) Replayable() bool {
 func (r Reason) Outage() bool {
 	return r == Disconnected || r == Failover || r == Overloaded
 }
+
+// Lost reports whether a connection that met the reason leads nowhere, or to a server
+// that is not the right one, so that it must not be used again: true for
+// [Disconnected], [Failover] and [CommitUnknown].
+func (r Reason) Lost() bool {
+	return r == Disconnected || r == Failover || r == CommitUnknown
+}

@@ -22,17 +22,18 @@ func TestOnlyReplayableReasonsAreErrRetry(t *testing.T) {
 		text   string
 		retry  bool
 		outage bool
+		lost   bool
 	}{
-		{retryable.None, "none", false, false},
-		{retryable.Requested, "requested", true, false},
-		{retryable.Serialization, "serialization", true, false},
-		{retryable.Deadlock, "deadlock", true, false},
-		{retryable.LockTimeout, "lock_timeout", true, false},
-		{retryable.Disconnected, "disconnected", true, true},
-		{retryable.Failover, "failover", true, true},
-		{retryable.Overloaded, "overloaded", true, true},
-		{retryable.CommitUnknown, "commit_unknown", false, false},
-		{retryable.CommitUnknown + 1, "reason(9)", false, false},
+		{retryable.None, "none", false, false, false},
+		{retryable.Requested, "requested", true, false, false},
+		{retryable.Serialization, "serialization", true, false, false},
+		{retryable.Deadlock, "deadlock", true, false, false},
+		{retryable.LockTimeout, "lock_timeout", true, false, false},
+		{retryable.Disconnected, "disconnected", true, true, true},
+		{retryable.Failover, "failover", true, true, true},
+		{retryable.Overloaded, "overloaded", true, true, false},
+		{retryable.CommitUnknown, "commit_unknown", false, false, true},
+		{retryable.CommitUnknown + 1, "reason(9)", false, false, false},
 	} {
 		if got := tt.reason.String(); got != tt.text {
 			t.Errorf("String() = %q, want %q", got, tt.text)
@@ -48,6 +49,9 @@ func TestOnlyReplayableReasonsAreErrRetry(t *testing.T) {
 		}
 		if got := tt.reason.Outage(); got != tt.outage {
 			t.Errorf("%v.Outage() = %t", tt.reason, got)
+		}
+		if got := tt.reason.Lost(); got != tt.lost {
+			t.Errorf("%v.Lost() = %t", tt.reason, got)
 		}
 	}
 }

@@ -110,7 +110,7 @@ func (t *driverTx) Rollback() error {
 // leads to the wrong server, or nowhere.
 func (t *driverTx) rollback(ctx context.Context, reason retryable.Reason) error {
 	err := sendRollback(ctx, t.inner)
-	if err != nil || t.w.unusable.Load() || reason == retryable.Disconnected || reason == retryable.Failover {
+	if err != nil || t.w.unusable.Load() || reason.Lost() {
 		t.conn.lost(reason)
 		return driver.ErrBadConn
 	}

@@ -39,15 +39,12 @@ func Classify(f retryable.Fault) retryable.Reason {
 	if _, ok := errors.AsType[*rolledBackError](f.Err); ok {
 		commit = false // whatever comes then, nothing is committed
 	}
-	coded, ok := errors.AsType[interface {
-		error
-		Code() int
-	}](f.Err)
+	code, ok := codeOf(f.Err)
 	switch {
-	case ok && commit && undecided(coded.Code()):
+	case ok && commit && undecided(code):
 		return retryable.CommitUnknown
 	case ok:
-		return judge(coded.Code())
+		return judge(code)
 	case f.Phase == retryable.Commit:
 		return retryable.CommitUnknown
 	case errors.Is(f.Err, driver.ErrBadConn):
@@ -59,11 +56,20 @@ func Classify(f retryable.Fault) retryable.Reason {
 // unusable reports whether a connection must not be used again after an error: its file
 // is damaged, or none of SQLite's.
 func unusable(f retryable.Fault) bool {
+	code, ok := codeOf(f.Err)
+	return ok && (code&0xff == codeCorrupt || code&0xff == codeNotADB)
+}
+
+// codeOf returns the extended result code of an error of SQLite.
+func codeOf(err error) (code int, ok bool) {
 	coded, ok := errors.AsType[interface {
 		error
 		Code() int
-	}](f.Err)
-	return ok && (coded.Code()&0xff == codeCorrupt || coded.Code()&0xff == codeNotADB)
+	}](err)
+	if !ok {
+		return 0, false
+	}
+	return coded.Code(), true
 }
 
 // undecided reports whether a COMMIT that answers code may have been done, or half of

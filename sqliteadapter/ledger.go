@@ -1,8 +1,6 @@
 package sqliteadapter
 
 import (
-	"errors"
-
 	"github.com/reprise-go/reprise/ledger"
 	"github.com/reprise-go/reprise/sqladapter"
 )
@@ -26,9 +24,6 @@ func ledgerOf(c ledger.Config) sqladapter.Ledger {
 }
 
 func duplicate(err error) bool {
-	coded, ok := errors.AsType[interface {
-		error
-		Code() int
-	}](err)
-	return ok && (coded.Code() == codeConstraintPrimaryKey || coded.Code() == codeConstraintUnique)
+	code, _ := codeOf(err)
+	return code == codeConstraintPrimaryKey || code == codeConstraintUnique
 }

@@ -26,7 +26,7 @@ func (r *run) attempt(n int, before verdict) (v verdict) {
 		run:    r,
 		number: n,
 		prior:  r.errs,
-		afterL: lost(before.reason),
+		afterL: before.reason.Lost(),
 	}
 	ctx, cancel := r.attemptContext(c)
 	defer cancel()
@@ -179,12 +179,6 @@ func detached(ctx context.Context, limit time.Duration) (context.Context, contex
 		return ctx, func() {}
 	}
 	return context.WithTimeout(ctx, limit)
-}
-
-// lost reports whether an attempt doomed for this reason may have left dead
-// connections behind.
-func lost(reason retryable.Reason) bool {
-	return reason == retryable.Disconnected || reason == retryable.Failover || reason == retryable.CommitUnknown
 }
 
 func doomed(err error, phase retryable.Phase) verdict {

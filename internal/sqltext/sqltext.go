@@ -21,10 +21,11 @@ const (
 // it returns.
 func Parse(sql string) (verb Verb, savepoint string) {
 	verb, savepoint = parse(sql)
-	if defines(sql) {
+	rest := after(sql)
+	if rest == "" || defines(sql) {
 		return verb, savepoint
 	}
-	for rest := after(sql); rest != ""; rest = after(rest) {
+	for ; rest != ""; rest = after(rest) {
 		switch later, _ := parse(rest); later {
 		case Begin, Commit, Rollback:
 			return later, ""
