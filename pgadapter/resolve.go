@@ -2,6 +2,7 @@ package pgadapter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,41 +19,26 @@ type recordedWork struct{ *work }
 
 var _ txctx.Resolver = recordedWork{}
 
-// Pauses between looks: the database is down, or the attempt is being committed.
-const (
-	firstPause   = 10 * time.Millisecond
-	longestPause = 250 * time.Millisecond
-)
-
-// Resolve implements [txctx.Resolver] by the ledger: it looks until it knows or ctx
-// ends. A backend that waits for a synchronous standby is left to wait; its row is
-// locked meanwhile.
-func (w recordedWork) Resolve(ctx context.Context) (txctx.Outcome, error) {
-	var last error
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		outcome, err := w.look(ctx)
-		if outcome != txctx.Unknown {
-			return outcome, nil
-		}
-		if err != nil && ctx.Err() == nil {
-			last = err
-			if retryable.ReasonOf(w.mark(err, retryable.Connect)) == retryable.None {
-				return txctx.Unknown, fmt.Errorf("pgadapter: the ledger cannot be asked: %w", err)
-			}
-		}
-		select {
-		case <-ctx.Done():
-			if last == nil {
-				last = context.Cause(ctx)
-			}
-			return txctx.Unknown, fmt.Errorf("pgadapter: the ledger gave no answer in time: %w", last)
-		case <-time.After(pause):
-		}
-	}
+// errVanished: to be asked again.
+var errVanished = &retryable.Error{
+	Reason: retryable.Serialization,
+	Err:    errors.New("pgadapter: the row of the ledger was rolled back just now"),
 }
 
-// look asks once, a server that takes writes. It returns Unknown where it has to be
-// asked again, with the reason if there is one.
+// Resolve implements [txctx.Resolver] by the ledger. A backend that waits for a
+// synchronous standby is left to wait; its row is locked meanwhile.
+func (w recordedWork) Resolve(ctx context.Context) (txctx.Outcome, error) {
+	outcome, err := w.look(ctx)
+	if err == nil {
+		return outcome, nil
+	}
+	if err = w.mark(err, retryable.Connect); retryable.ReasonOf(err) == retryable.None {
+		err = fmt.Errorf("pgadapter: the ledger cannot be asked: %w", err)
+	}
+	return txctx.Unknown, err
+}
+
+// look asks once, a server that takes writes.
 //
 // The connection is a new one: those of the pool may all be in use by those who wait
 // for the locks of the attempt.
@@ -70,11 +56,14 @@ func (w recordedWork) look(ctx context.Context) (txctx.Outcome, error) {
 	switch e := serverError(err); {
 	case err == nil:
 		results, err := script(ctx, conn, "commit")
-		if err == nil && results[0].CommandTag.String() == "COMMIT" {
-			w.endOrphan(ctx, conn)
-			return txctx.RolledBack, nil
+		switch {
+		case err != nil:
+			return txctx.Unknown, err
+		case results[0].CommandTag.String() != "COMMIT":
+			return txctx.Unknown, errVanished
 		}
-		return txctx.Unknown, err
+		w.endOrphan(ctx, conn)
+		return txctx.RolledBack, nil
 	case e == nil || e.Code != "23505":
 		return txctx.Unknown, err
 	}
@@ -84,7 +73,7 @@ func (w recordedWork) look(ctx context.Context) (txctx.Outcome, error) {
 	}
 	switch rows := results[1].Rows; {
 	case len(rows) == 0: // somebody was about to commit it, and did not
-		return txctx.Unknown, nil
+		return txctx.Unknown, errVanished
 	case string(rows[0][0]) == "1":
 		return txctx.RolledBack, nil
 	}

@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/reprise-go/reprise/retryable"
 	"github.com/reprise-go/reprise/txctx"
@@ -17,63 +16,26 @@ type recordedWork struct{ *work }
 
 var _ txctx.Resolver = recordedWork{}
 
-const (
-	// Pauses between looks: the database is down, or the attempt is being committed.
-	firstPause   = 10 * time.Millisecond
-	longestPause = 250 * time.Millisecond
-
-	// The time of one look, and of each after one that it was too short for: a network
-	// that has gone silent must not take all there is.
-	firstLook = 2 * time.Second
-)
-
 var (
 	errNotWritable = errors.New("sqladapter: the server takes no writes, and may lag behind the one that does")
 	errVanished    = errors.New("sqladapter: the row of the ledger was rolled back just now")
 )
 
-// Resolve implements [txctx.Resolver] by the ledger: it looks until it knows or ctx
-// ends. Where nothing was written, nothing needs to be known.
+// Resolve implements [txctx.Resolver] by the ledger. Where nothing was written, nothing
+// needs to be known.
 func (w recordedWork) Resolve(ctx context.Context) (txctx.Outcome, error) {
 	if !w.wrote.Load() {
 		return txctx.RolledBack, nil
 	}
-	var last error
-	limit := firstLook
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		outcome, late, err := w.lookFor(ctx, limit)
-		if err == nil {
-			return outcome, nil
-		}
-		reason := retryable.ReasonOf(err)
-		if marked, ok := errors.AsType[*retryable.Error](err); ok {
-			err = marked.Err
-		}
-		switch end := w.db.cfg.Ledger.EndOwner; {
-		case late:
-			limit *= 2
-		case reason == retryable.None:
-			return txctx.Unknown, fmt.Errorf("sqladapter: the ledger cannot be asked: %w", hide(err))
-		case reason == retryable.LockTimeout && end != nil:
-			end(ctx, w.begun.conn.inner)
-		}
-		if last == nil || !late {
-			last = hide(err)
-		}
-		select {
-		case <-ctx.Done():
-			return txctx.Unknown, fmt.Errorf("sqladapter: the ledger gave no answer in time: %w", last)
-		case <-time.After(pause):
-		}
+	outcome, err := w.look(ctx)
+	reason := retryable.ReasonOf(err)
+	if end := w.db.cfg.Ledger.EndOwner; end != nil && reason == retryable.LockTimeout && ctx.Err() == nil {
+		end(ctx, w.begun.conn.inner)
 	}
-}
-
-// lookFor looks once, for so long, and reports whether that was too short.
-func (w recordedWork) lookFor(ctx context.Context, limit time.Duration) (outcome txctx.Outcome, late bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	outcome, err = w.look(ctx)
-	return outcome, ctx.Err() != nil, err
+	if err != nil && reason == retryable.None {
+		err = fmt.Errorf("sqladapter: the ledger cannot be asked: %w", err)
+	}
+	return outcome, hide(err)
 }
 
 // look asks once. It returns an error where it has to be asked again, marked with the

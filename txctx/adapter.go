@@ -39,10 +39,14 @@ type Tx interface {
 // Resolver is what a [Tx] may implement to find out what became of a COMMIT that got
 // no answer.
 type Resolver interface {
-	// Resolve is called after Commit returned Unknown, and until ctx ends, which is
-	// after Policy.ResolveFor, it may take its time. RolledBack is a promise: nothing
-	// of the attempt is in the database, and nothing will be, however late its COMMIT
-	// arrives. Unknown comes with the reason why it could not be found out.
+	// Resolve is called after Commit returned Unknown, and looks once. RolledBack is a
+	// promise: nothing of the attempt is in the database, and nothing will be, however
+	// late its COMMIT arrives.
+	//
+	// Unknown comes with the error that is why. Where that has a reason, or ctx has
+	// ended, Resolve is called again after a pause, for Policy.ResolveFor in all. ctx
+	// ends sooner, since a network that has gone silent must not take all that time:
+	// after 2 s, and later each time that this was too short.
 	Resolve(ctx context.Context) (Outcome, error)
 }
 

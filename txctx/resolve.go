@@ -3,6 +3,7 @@ package txctx
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/reprise-go/reprise/retryable"
@@ -33,17 +34,55 @@ func (r *run) resolve(ctx context.Context, tx Tx, lost error) verdict {
 	return v
 }
 
+// look finds out what became of the attempt, and tells who observes.
 func (r *run) look(ctx context.Context, res Resolver) (Outcome, error) {
 	ctx, cancel := detached(ctx, r.policy.ResolveFor)
 	defer cancel()
 	started := time.Now()
-	outcome, err := res.Resolve(ctx)
-	if err != nil && outcome != Unknown { // found out all the same
-		r.log.WarnContext(ctx, "reprise: while looking up the outcome of COMMIT", "error", err)
-		err = nil
-	}
+	outcome, err := lookUntilKnown(ctx, res)
 	r.emit(Event{Kind: OutcomeLookedUp, Attempt: controlOf(ctx).number, Outcome: outcome, Err: err, Duration: time.Since(started)})
 	return outcome, err
+}
+
+const (
+	// The time of one look, and of each after one that it was too short for.
+	firstLook = 2 * time.Second
+
+	// Pauses between looks: the database is down, or the attempt is being committed.
+	firstPause   = 10 * time.Millisecond
+	longestPause = 250 * time.Millisecond
+)
+
+// lookUntilKnown looks until it is known, until looking again would not help, or until
+// ctx ends.
+func lookUntilKnown(ctx context.Context, res Resolver) (Outcome, error) {
+	var last error
+	limit := firstLook
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		outcome, late, err := lookOnce(ctx, res, limit)
+		switch {
+		case outcome != Unknown:
+			return outcome, nil
+		case late:
+			limit *= 2
+		case retryable.ReasonOf(err) == retryable.None:
+			return Unknown, err
+		}
+		if last == nil || !late {
+			last = beneath(err)
+		}
+		if !sleep(ctx, pause) {
+			return Unknown, fmt.Errorf("reprise: the outcome was not found out in time: %w", last)
+		}
+	}
+}
+
+// lookOnce looks for so long, and reports whether that was too short.
+func lookOnce(ctx context.Context, res Resolver, limit time.Duration) (outcome Outcome, late bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	outcome, err = res.Resolve(ctx)
+	return outcome, ctx.Err() != nil, err
 }
 
 // beneath returns err without its mark.

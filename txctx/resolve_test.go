@@ -114,6 +114,57 @@ func TestResolveForBoundsTheLook(t *testing.T) {
 	})
 }
 
+// TestTheLookIsRepeated while there is a reason to hope, with pauses; a network that is
+// silent gets 2 s, then 4.
+//
+// Mutations seen to fail it: return after the first look; look on without a reason; no
+// limit for one look.
+func TestTheLookIsRepeated(t *testing.T) {
+	t.Parallel()
+	silent := errors.New("silent")
+	for name, tt := range map[string]struct {
+		looks   []error // nil is the answer that it was committed
+		took    time.Duration
+		unknown bool
+	}{
+		"at once":            {[]error{nil}, 0, false},
+		"the third time":     {[]error{fakedb.Fault(retryable.Disconnected), fakedb.Fault(retryable.LockTimeout), nil}, 30 * time.Millisecond, false},
+		"no hope":            {[]error{fakedb.Fault(retryable.Failover), errPlain}, 10 * time.Millisecond, true},
+		"silence, then word": {[]error{silent, nil}, 2*time.Second + 10*time.Millisecond, false},
+		"silence twice":      {[]error{silent, silent, nil}, 6*time.Second + 30*time.Millisecond, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				looks := 0
+				script := found(true, txctx.Unknown, nil)
+				script.Resolve = func(ctx context.Context) (txctx.Outcome, error) {
+					err := tt.looks[looks]
+					looks++
+					switch {
+					case err == nil:
+						return txctx.Committed, nil
+					case errors.Is(err, silent):
+						<-ctx.Done()
+						err = ctx.Err()
+					}
+					return txctx.Unknown, err
+				}
+				o := txctx.Options{Retry: retryable.Policy{ResolveFor: time.Minute}}
+				started := time.Now()
+				err := txctx.Run(t.Context(), fakedb.New(script), o, write("a"))
+				_, unknown := errors.AsType[*txctx.OutcomeUnknownError](err)
+				if unknown != tt.unknown || !unknown && err != nil || errors.Is(err, retryable.ErrRetry) {
+					t.Errorf("%v", err)
+				}
+				if took := time.Since(started); took != tt.took || looks != len(tt.looks) {
+					t.Errorf("%d looks in %v, want %d in %v", looks, took, len(tt.looks), tt.took)
+				}
+			})
+		})
+	}
+}
+
 // TestRunID: one for all attempts, another for each run, and later ones sort later.
 func TestRunID(t *testing.T) {
 	t.Parallel()

@@ -31,6 +31,8 @@ type Row struct {
 	AnyPhase bool
 	Want     retryable.Reason
 
+	// RollsBack is what the server has undone by itself: "tx", "statement", "unknown".
+	RollsBack string
 	// Reuse says that the connection may be used again.
 	Reuse bool
 	Note  string
@@ -52,7 +54,8 @@ func Rows() []Row {
 		}
 		rows = append(rows, Row{
 			ID: cells[0], Engine: cells[1], Layer: cells[2], Code: cells[3], Message: cells[4],
-			Phases: phases, AnyPhase: any, Want: want, Reuse: cells[8] == "yes", Note: cells[10],
+			Phases: phases, AnyPhase: any, Want: want,
+			RollsBack: cells[7], Reuse: cells[8] == "yes", Note: cells[10],
 		})
 	}
 	return rows

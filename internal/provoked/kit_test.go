@@ -115,7 +115,7 @@ func (s scenario[D]) want(t *testing.T) verdict {
 	if !ok || (s.gives == nil) != (s.disputed == "") {
 		t.Fatalf("row %q: it is not in the corpus, or gives without disputed, or disputed without gives", s.row)
 	}
-	v := verdict{phases: row.Phases, reason: row.Want, kept: row.Reuse, rollsBack: row.rollsBack}
+	v := verdict{phases: row.Phases, reason: row.Want, kept: row.Reuse, rollsBack: row.RollsBack}
 	if row.Layer != "go" && row.Code != "*" && !s.asWarning {
 		v.code = row.Code
 	}

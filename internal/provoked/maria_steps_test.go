@@ -22,7 +22,7 @@ type (
 func playMaria(t *testing.T, parallel bool, open func(t *testing.T) *mariaDB, list []mariaScenario) {
 	for i := range list {
 		if provoke := list[i].provoke; provoke != nil {
-			rollsBack := rows()[list[i].row].rollsBack
+			rollsBack := rows()[list[i].row].RollsBack
 			list[i].provoke = func(a *mariaAttempt) error {
 				err := provoke(a)
 				if err != nil {
@@ -60,7 +60,7 @@ func (d *mariaDB) refusesRollback(a *mariaAttempt, code string) {
 }
 
 // mariaRow adds a row that the corpus does not have, named by its number alone.
-func mariaRow(code string, r row) string {
+func mariaRow(code string, r corpus.Row) string {
 	r.ID, r.Layer, r.Code, r.Engine = code, "errno", code, "mariadb"
 	rows()[code] = r
 	return code
@@ -68,8 +68,8 @@ func mariaRow(code string, r row) string {
 
 // statementOnly is an error that a replay would meet again, and that undoes nothing
 // but its statement.
-func statementOnly(phases ...retryable.Phase) row {
-	return row{Row: corpus.Row{Phases: phases, Reuse: true}, rollsBack: "statement"}
+func statementOnly(phases ...retryable.Phase) corpus.Row {
+	return corpus.Row{Phases: phases, Reuse: true, RollsBack: "statement"}
 }
 
 // send runs statements in the attempt, the last of which is to fail.
