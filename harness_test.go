@@ -22,6 +22,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"go.uber.org/goleak"
 
+	"github.com/reprise-go/reprise/internal/dbproc/dbtest"
 	"github.com/reprise-go/reprise/internal/pgserver/pgtest"
 	"github.com/reprise-go/reprise/middleware"
 	"github.com/reprise-go/reprise/pgadapter"
@@ -301,14 +302,7 @@ func forStacks(t *testing.T, test func(t *testing.T, stack options)) {
 // eventually polls until ok reports true.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for !ok() {
-		if time.Now().After(deadline) {
-			t.Errorf("not within 10 s: %s", what)
-			return
-		}
-		time.Sleep(2 * time.Millisecond) // polling, with a deadline
-	}
+	dbtest.Within(t, 10*time.Second, what, ok)
 }
 
 type lockedBuffer struct {

@@ -45,18 +45,10 @@ func TestCorpus(t *testing.T) {
 		}
 		tested++
 		t.Run(row.ID, func(t *testing.T) {
-			for _, err := range corpusErrors(t, row) {
-				for _, phase := range row.Phases {
-					for _, err := range []error{err, fmt.Errorf("x: %w", err), errors.Join(errors.New("y"), err)} {
-						for _, server := range []string{version, ""} {
-							f := retryable.Fault{
-								Err: err, Phase: phase, Server: server,
-								ReadOnly: strings.Contains(row.Message, "asked for READ ONLY"),
-							}
-							if got := mysqladapter.Classify(f); !row.Accepts(phase, got) {
-								t.Errorf("%v at %v: %v, want %v (%s)", err, phase, got, row.Want, row.Note)
-							}
-						}
+			for _, f := range row.Faults(corpusErrors(t, row)...) {
+				for _, f.Server = range []string{version, ""} {
+					if got := mysqladapter.Classify(f); !row.Accepts(f.Phase, got) {
+						t.Errorf("%v at %v: %v, want %v (%s)", f.Err, f.Phase, got, row.Want, row.Note)
 					}
 				}
 			}
@@ -172,26 +164,11 @@ func BenchmarkClassify(b *testing.B) {
 
 // TestErrorsTable: docs/errors.md says what the code does.
 func TestErrorsTable(t *testing.T) {
-	document, err := os.ReadFile("../docs/errors.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	entries, err := corpus.Table(string(document), "MySQL")
-	if err != nil || len(entries) < 70 {
-		t.Fatalf("%d entries, error %v", len(entries), err)
-	}
-	for _, entry := range entries {
+	corpus.CheckTable(t, "MySQL", 70, func(entry corpus.Entry) error {
 		number, err := strconv.ParseUint(entry.Code, 10, 16)
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = my(uint16(number), entry.Text)
-		for phase, want := range map[retryable.Phase]retryable.Reason{
-			retryable.Statement: entry.Want, retryable.Commit: entry.Commit,
-		} {
-			if got := mysqladapter.Classify(retryable.Fault{Err: err, Phase: phase}); got != want {
-				t.Errorf("%s %s at %v: %v, the document says %v", entry.Code, entry.Text, phase, got, want)
-			}
-		}
-	}
+		return my(uint16(number), entry.Text)
+	}, mysqladapter.Classify)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"go.uber.org/goleak"
 
+	"github.com/reprise-go/reprise/internal/dbproc/dbtest"
 	"github.com/reprise-go/reprise/internal/mariaserver/mariatest"
 	"github.com/reprise-go/reprise/mysqladapter"
 	"github.com/reprise-go/reprise/retryable"
@@ -121,10 +122,5 @@ func number(err error) uint16 {
 // until waits for what is to come soon.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Errorf("in vain waited for: %s", what)
-			return
-		}
-	}
+	dbtest.Within(t, 5*time.Second, what, ok)
 }

@@ -39,17 +39,12 @@ func TestCorpus(t *testing.T) {
 		}
 		tested++
 		t.Run(row.ID, func(t *testing.T) {
-			for _, err := range corpusErrors(t, row) {
-				for _, phase := range row.Phases {
-					for _, err := range []error{err, fmt.Errorf("x: %w", err), errors.Join(errors.New("y"), err)} {
-						f := retryable.Fault{Err: err, Phase: phase, ReadOnly: strings.Contains(row.Message, "asked for READ ONLY")}
-						if row.Layer == "sqlstate" && phase != retryable.Connect && pgadapter.Unusable(f) == row.Reuse {
-							t.Errorf("%#v at %v: to be used again: %v", err, phase, !row.Reuse)
-						}
-						if got := pgadapter.Classify(f); !row.Accepts(phase, got) {
-							t.Errorf("%#v at %v: %v, want %v (%s)", err, phase, got, row.Want, row.Note)
-						}
-					}
+			for _, f := range row.Faults(corpusErrors(t, row)...) {
+				if row.Layer == "sqlstate" && f.Phase != retryable.Connect && pgadapter.Unusable(f) == row.Reuse {
+					t.Errorf("%#v at %v: to be used again: %v", f.Err, f.Phase, !row.Reuse)
+				}
+				if got := pgadapter.Classify(f); !row.Accepts(f.Phase, got) {
+					t.Errorf("%#v at %v: %v, want %v (%s)", f.Err, f.Phase, got, row.Want, row.Note)
 				}
 			}
 		})
@@ -204,26 +199,11 @@ func validateError() error {
 
 // TestErrorsTable: docs/errors.md says what the code does.
 func TestErrorsTable(t *testing.T) {
-	document, err := os.ReadFile("../docs/errors.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	entries, err := corpus.Table(string(document), "PostgreSQL")
-	if err != nil || len(entries) < 60 {
-		t.Fatalf("%d entries, error %v", len(entries), err)
-	}
-	for _, entry := range entries {
+	corpus.CheckTable(t, "PostgreSQL", 60, func(entry corpus.Entry) error {
 		severity, code := "ERROR", entry.Code
 		if bare, ok := strings.CutPrefix(code, "FATAL "); ok {
 			severity, code = "FATAL", bare
 		}
-		err := pgErr(severity, code, entry.Text)
-		for phase, want := range map[retryable.Phase]retryable.Reason{
-			retryable.Statement: entry.Want, retryable.Commit: entry.Commit,
-		} {
-			if got := pgadapter.Classify(retryable.Fault{Err: err, Phase: phase}); got != want {
-				t.Errorf("%s %s at %v: %v, the document says %v", entry.Code, entry.Text, phase, got, want)
-			}
-		}
-	}
+		return pgErr(severity, code, entry.Text)
+	}, pgadapter.Classify)
 }

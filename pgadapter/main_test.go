@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/goleak"
 
+	"github.com/reprise-go/reprise/internal/dbproc/dbtest"
 	"github.com/reprise-go/reprise/internal/pgserver/pgtest"
 	"github.com/reprise-go/reprise/pgadapter"
 	"github.com/reprise-go/reprise/retryable"
@@ -85,12 +86,9 @@ func (c counter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData
 
 // checkClean is rule 21: no connection in use, none in a transaction.
 func (b *bed) checkClean() {
-	deadline := time.Now().Add(25 * time.Second) // pgx may keep one for 15 s whose statement was cancelled before it had begun
-	for b.pool.Stat().AcquiredConns() != 0 {
-		if time.Now().After(deadline) {
-			b.t.Fatalf("%d connections still in use", b.pool.Stat().AcquiredConns())
-		}
-		time.Sleep(time.Millisecond)
+	const patience = 25 * time.Second // pgx may keep one for 15 s whose statement was cancelled before it had begun
+	if !dbtest.Within(b.t, patience, "no connection is in use", func() bool { return b.pool.Stat().AcquiredConns() == 0 }) {
+		b.t.FailNow()
 	}
 	for _, c := range b.pool.AcquireAllIdle(context.Background()) {
 		if s := c.Conn().PgConn().TxStatus(); s != 'I' {

@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"strconv"
 	"testing"
@@ -39,11 +38,9 @@ func TestCorpus(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				for _, phase := range row.Phases {
-					for _, err := range []error{coded(n), fmt.Errorf("x: %w", coded(n)), errors.Join(errors.New("y"), coded(n))} {
-						if got := sqliteadapter.Classify(retryable.Fault{Err: err, Phase: phase}); !row.Accepts(phase, got) {
-							t.Errorf("%v at %v: %v, want %v (%s)", err, phase, got, row.Want, row.Note)
-						}
+				for _, f := range row.Faults(coded(n)) {
+					if got := sqliteadapter.Classify(f); !row.Accepts(f.Phase, got) {
+						t.Errorf("%v at %v: %v, want %v (%s)", f.Err, f.Phase, got, row.Want, row.Note)
 					}
 				}
 			}
@@ -116,26 +113,11 @@ func BenchmarkClassify(b *testing.B) {
 
 // TestErrorsTable: docs/errors.md says what the code does.
 func TestErrorsTable(t *testing.T) {
-	document, err := os.ReadFile("../docs/errors.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	entries, err := corpus.Table(string(document), "SQLite")
-	if err != nil || len(entries) < 25 {
-		t.Fatalf("%d entries, error %v", len(entries), err)
-	}
-	for _, entry := range entries {
+	corpus.CheckTable(t, "SQLite", 25, func(entry corpus.Entry) error {
 		code, err := strconv.Atoi(entry.Code)
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = coded(code)
-		for phase, want := range map[retryable.Phase]retryable.Reason{
-			retryable.Statement: entry.Want, retryable.Commit: entry.Commit,
-		} {
-			if got := sqliteadapter.Classify(retryable.Fault{Err: err, Phase: phase}); got != want {
-				t.Errorf("%s %s at %v: %v, the document says %v", entry.Code, entry.Text, phase, got, want)
-			}
-		}
-	}
+		return coded(code)
+	}, sqliteadapter.Classify)
 }

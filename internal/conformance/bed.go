@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/reprise-go/reprise/internal/dbproc/dbtest"
 	"github.com/reprise-go/reprise/retryable"
 	"github.com/reprise-go/reprise/txctx"
 )
@@ -55,14 +56,7 @@ const patience = 25 * time.Second
 // eventually polls until ok reports true.
 func (b *bed) eventually(what string, ok func() bool) {
 	b.Helper()
-	deadline := time.Now().Add(patience)
-	for !ok() {
-		if time.Now().After(deadline) {
-			b.Errorf("not within %v: %s", patience, what)
-			return
-		}
-		time.Sleep(2 * time.Millisecond) // polling, with a deadline
-	}
+	dbtest.Within(b.T, patience, what, ok)
 }
 
 // run is txctx.Run with short pauses. It returns how often fn ran.

@@ -5,6 +5,7 @@ package corpus
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -81,6 +82,21 @@ func reason(name string) (retryable.Reason, bool) {
 		}
 	}
 	return 0, false
+}
+
+// Faults returns what a classifier is to be asked: the errors of the row as they are and
+// in trees, in each of its phases.
+func (r Row) Faults(errs ...error) (faults []retryable.Fault) {
+	for _, err := range errs {
+		for _, phase := range r.Phases {
+			for _, err := range []error{err, fmt.Errorf("x: %w", err), errors.Join(errors.New("y"), err)} {
+				faults = append(faults, retryable.Fault{
+					Err: err, Phase: phase, ReadOnly: strings.Contains(r.Message, "asked for READ ONLY"),
+				})
+			}
+		}
+	}
+	return faults
 }
 
 // Accepts reports whether a verdict agrees with the row. Where the row names no phase,

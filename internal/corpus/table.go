@@ -2,7 +2,9 @@ package corpus
 
 import (
 	"fmt"
+	"os"
 	"strings"
+	"testing"
 
 	"github.com/reprise-go/reprise/retryable"
 )
@@ -15,9 +17,34 @@ type Entry struct {
 	Commit retryable.Reason // in answer to COMMIT
 }
 
-// Table reads the table under the heading that begins so. It returns an error where
+// CheckTable checks the table in docs/errors.md under the heading that begins so, which
+// has that many entries or more: classify must say of the error that errorOf makes of each
+// what the document says.
+func CheckTable(t *testing.T, heading string, atLeast int, errorOf func(Entry) error, classify retryable.Classifier) {
+	t.Helper()
+	document, err := os.ReadFile("../docs/errors.md") // from the folder of an adapter
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := table(string(document), heading)
+	if err != nil || len(entries) < atLeast {
+		t.Fatalf("%d entries, error %v", len(entries), err)
+	}
+	for _, entry := range entries {
+		err := errorOf(entry)
+		for phase, want := range map[retryable.Phase]retryable.Reason{
+			retryable.Statement: entry.Want, retryable.Commit: entry.Commit,
+		} {
+			if got := classify(retryable.Fault{Err: err, Phase: phase}); got != want {
+				t.Errorf("%s %s at %v: %v, the document says %v", entry.Code, entry.Text, phase, got, want)
+			}
+		}
+	}
+}
+
+// table reads the table under the heading that begins so. It returns an error where
 // the document is not as it should be.
-func Table(document, heading string) (entries []Entry, err error) {
+func table(document, heading string) (entries []Entry, err error) {
 	_, section, ok := strings.Cut(document, "\n## "+heading)
 	if !ok {
 		return nil, fmt.Errorf("corpus: no heading %q", heading)

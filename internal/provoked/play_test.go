@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/reprise-go/reprise/internal/dbproc/dbtest"
 	"github.com/reprise-go/reprise/middleware"
 	"github.com/reprise-go/reprise/retryable"
 	"github.com/reprise-go/reprise/txctx"
@@ -203,12 +204,5 @@ func (p *stage[D]) eventually(what string, ok func() bool) {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for !ok() {
-		if time.Now().After(deadline) {
-			t.Errorf("not after 10 s: %s", what)
-			return
-		}
-		time.Sleep(2 * time.Millisecond) // polling, with a deadline
-	}
+	dbtest.Within(t, 10*time.Second, what, ok)
 }

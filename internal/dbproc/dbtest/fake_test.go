@@ -12,6 +12,8 @@ type fake struct {
 }
 
 func (f *fake) Helper()               {}
+func (f *fake) Errorf(string, ...any) {}
+func (f *fake) FailNow()              { f.end("failed") }
 func (f *fake) Fatal(...any)          { f.end("failed") }
 func (f *fake) Fatalf(string, ...any) { f.end("failed") }
 func (f *fake) Skipf(string, ...any)  { f.end("skipped") }
