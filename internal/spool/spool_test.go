@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/reprise-go/reprise/internal/spool"
@@ -134,13 +136,52 @@ func TestAnUnusableFolderIsAnError(t *testing.T) {
 	}
 	s := &spool.Spool{Dir: file}
 	defer s.Close()
-	n, err := s.Write(make([]byte, spool.MemoryLimit+1))
-	if n != spool.MemoryLimit || err == nil {
+	if n, err := s.Write(make([]byte, 10)); n != 10 || err != nil {
 		t.Errorf("Write = %d, %v", n, err)
 	}
-	if s.Len() != spool.MemoryLimit {
-		t.Errorf("Len() = %d", s.Len())
+	n, err := s.Write(make([]byte, spool.MemoryLimit))
+	if n != 0 || err == nil || s.Len() != 10 {
+		t.Errorf("Write = %d, %v; Len() = %d", n, err, s.Len())
 	}
+}
+
+// TestWhatIsInTheFileIsNotInMemory: large bodies wait without holding any, and small
+// ones hold about as much as they have.
+//
+// Mutation seen to fail it: keep the block when the file is made.
+func TestWhatIsInTheFileIsNotInMemory(t *testing.T) {
+	dir := t.TempDir()
+	for _, tt := range []struct{ bytes, most int }{{1 << 20, 4 << 10}, {2 << 10, 8 << 10}} {
+		const n = 200
+		spools := make([]spool.Spool, n)
+		body := pattern(tt.bytes)
+		before := heap()
+		for i := range spools {
+			spools[i].Dir = dir
+			for chunk := range slices.Chunk(body, 32<<10) {
+				if _, err := spools[i].Write(chunk); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if held := (heap() - before) / n; held > tt.most {
+			t.Errorf("a body of %d bytes holds %d", tt.bytes, held)
+		}
+		for i := range spools {
+			if err := spools[i].Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// heap returns the bytes that are in use.
+func heap() int {
+	runtime.GC()
+	runtime.GC() // pools are emptied by the second
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
 }
 
 func TestCheckLeavesNothing(t *testing.T) {
