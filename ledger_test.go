@@ -41,13 +41,31 @@ func newLedgerApp(t *testing.T, o options, h http.Handler) (*app, *pgproxy.Proxy
 
 // onCommit is a rule for the message with COMMIT.
 func onCommit(r pgproxy.Rule) pgproxy.Rule {
-	r.When = pgproxy.SQLFunc(func(sql string) bool { return strings.HasSuffix(sql, "; commit") })
+	r.When = pgproxy.SQLFunc(func(sql string) bool { return sql == "commit" || strings.HasSuffix(sql, "; commit") })
 	return r
+}
+
+// newTraceApp is newApp behind a fault proxy: what became of a COMMIT is found out from
+// PostgreSQL itself.
+func newTraceApp(t *testing.T, o options, h http.Handler) (*app, *pgproxy.Proxy) {
+	t.Helper()
+	p, url := newProxy(t)
+	o.url = url
+	return newApp(t, o, h), p
+}
+
+// forMeans runs a test with both means of finding out what became of a COMMIT.
+func forMeans(t *testing.T, test func(t *testing.T, newApp func(*testing.T, options, http.Handler) (*app, *pgproxy.Proxy))) {
+	t.Helper()
+	t.Run("ledger", func(t *testing.T) { t.Parallel(); test(t, newLedgerApp) })
+	t.Run("trace", func(t *testing.T) { t.Parallel(); test(t, newTraceApp) })
 }
 
 // TestTheLedgerResolves: what became of a COMMIT without an answer is found out, and
 // the client gets the answer of the attempt that was committed.
-func TestTheLedgerResolves(t *testing.T) {
+func TestTheLedgerResolves(t *testing.T) { forMeans(t, theLedgerResolves) }
+
+func theLedgerResolves(t *testing.T, newApp func(*testing.T, options, http.Handler) (*app, *pgproxy.Proxy)) {
 	for _, tt := range []struct {
 		name string
 		rule pgproxy.Rule
@@ -56,7 +74,7 @@ func TestTheLedgerResolves(t *testing.T) {
 		{"commit-sent-fin", pgproxy.Rule{Then: pgproxy.CutClient}, 1},
 		{"commit-sent-rst", pgproxy.Rule{Then: pgproxy.CutClient, How: pgproxy.RST}, 1},
 		{"reply-swallowed", pgproxy.Rule{AwaitReply: true, Then: pgproxy.CutBoth}, 1},
-		{"commit-half-sent", pgproxy.Rule{Do: pgproxy.Truncate, Keep: 20, Then: pgproxy.CutBoth}, 2},
+		{"commit-half-sent", pgproxy.Rule{Do: pgproxy.Truncate, Keep: 8, Then: pgproxy.CutBoth}, 2},
 		{"commit-not-sent", pgproxy.Rule{Do: pgproxy.Drop, Then: pgproxy.CutBoth}, 2},
 		{"late-commit", pgproxy.Rule{Do: pgproxy.Delay, Delay: 300 * time.Millisecond, Then: pgproxy.CutClient, Before: true}, 2},
 		{"commit-black-hole", pgproxy.Rule{Do: pgproxy.Drop, Then: pgproxy.BlackHole}, 2},
@@ -64,7 +82,7 @@ func TestTheLedgerResolves(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			a, p := newLedgerApp(t, options{cfg: middleware.Config{
+			a, p := newApp(t, options{cfg: middleware.Config{
 				Retry: retryable.Policy{CommitTimeout: 200 * time.Millisecond},
 			}}, effectHandler)
 			p.DropCancels(true) // else pgx may end the COMMIT itself
@@ -92,13 +110,15 @@ func TestTheLedgerResolves(t *testing.T) {
 //
 // Mutation seen to fail it: Resolve looks for the row without fencing (Look instead of
 // Void); both effects are there then.
-func TestALateCommitIsFenced(t *testing.T) {
+func TestALateCommitIsFenced(t *testing.T) { forMeans(t, aLateCommitIsFenced) }
+
+func aLateCommitIsFenced(t *testing.T, newApp func(*testing.T, options, http.Handler) (*app, *pgproxy.Proxy)) {
 	for _, during := range []bool{true, false} {
 		t.Run(fmt.Sprintf("during the replay: %v", during), func(t *testing.T) {
 			t.Parallel()
 			var hit *pgproxy.Hit
 			var arrived func()
-			a, p := newLedgerApp(t, options{}, middleware.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+			a, p := newApp(t, options{}, middleware.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 				err := effect(r.Context())
 				if txctx.AttemptOf(r.Context()).Number == 2 && during {
 					hit.Release()
@@ -127,8 +147,10 @@ func TestALateCommitIsFenced(t *testing.T) {
 // keeps the lock that attempt 2 needs.
 //
 // Mutation seen to fail it: do not end it.
-func TestTheOrphanIsEnded(t *testing.T) {
-	a, p := newLedgerApp(t, options{cfg: middleware.Config{
+func TestTheOrphanIsEnded(t *testing.T) { forMeans(t, theOrphanIsEnded) }
+
+func theOrphanIsEnded(t *testing.T, newApp func(*testing.T, options, http.Handler) (*app, *pgproxy.Proxy)) {
+	a, p := newApp(t, options{cfg: middleware.Config{
 		Retry: retryable.Policy{CommitTimeout: 200 * time.Millisecond, AttemptTimeout: 5 * time.Second, MaxRetries: 1},
 	}}, middleware.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		if err := do(r.Context(), `update counter set n = n + 1 where id = 1`); err != nil {
@@ -151,6 +173,12 @@ func TestTheOrphanIsEnded(t *testing.T) {
 //
 // Mutation: end the session that holds the row.
 func TestACommitThatWaitsForAStandby(t *testing.T) {
+	for name, cfg := range map[string]pgadapter.Config{"ledger": withLedger, "trace": {}} {
+		t.Run(name, func(t *testing.T) { t.Parallel(); aCommitThatWaitsForAStandby(t, cfg) })
+	}
+}
+
+func aCommitThatWaitsForAStandby(t *testing.T, cfg pgadapter.Config) {
 	server := pgtest.New(t, pgserver.Config{})
 	exec(t, server.URL(), schema)
 	p, err := pgproxy.New(server.Addr())
@@ -160,7 +188,7 @@ func TestACommitThatWaitsForAStandby(t *testing.T) {
 	t.Cleanup(p.Close)
 	p.DropCancels(true) // a cancel request would end the wait, and pgx sends one
 	a := newApp(t, options{
-		url: server.URLVia(p.Addr()), pg: withLedger,
+		url: server.URLVia(p.Addr()), pg: cfg,
 		cfg: middleware.Config{Retry: retryable.Policy{CommitTimeout: 200 * time.Millisecond, ResolveFor: time.Second}},
 	}, effectHandler)
 	if err := pgadapter.New(a.pool, withLedger).MigrateLedger(context.Background()); err != nil {
@@ -173,9 +201,16 @@ func TestACommitThatWaitsForAStandby(t *testing.T) {
 		}
 	}
 	standbys("nosuch")
-	eventually(t, "the server has read its settings", func() bool {
-		var names string
-		return a.pool.QueryRow(context.Background(), "show synchronous_standby_names").Scan(&names) == nil && names == "nosuch"
+	eventually(t, "a COMMIT waits", func() bool { // sessions know of the standby before the checkpointer does
+		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+		defer cancel()
+		conn, err := pgx.Connect(context.Background(), server.URL())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(context.Background())
+		_, err = conn.Exec(ctx, "update counter set n = n + 1 where id = 2")
+		return err != nil
 	})
 	got := a.do("POST", "/", "")
 	if got.status != 503 || got.problem() != "outcome-unknown" || got.header.Get("Retry-After") != "" || a.attempts() != 1 {
@@ -187,7 +222,9 @@ func TestACommitThatWaitsForAStandby(t *testing.T) {
 
 // TestTheLedgerCutAtEveryByte is TestCutAtEveryByte with a ledger: every answer is a
 // 200, and every effect is there once.
-func TestTheLedgerCutAtEveryByte(t *testing.T) {
+func TestTheLedgerCutAtEveryByte(t *testing.T) { forMeans(t, theLedgerCutAtEveryByte) }
+
+func theLedgerCutAtEveryByte(t *testing.T, newApp func(*testing.T, options, http.Handler) (*app, *pgproxy.Proxy)) {
 	step := int64(1)
 	if testing.Short() {
 		step = 5
@@ -195,7 +232,7 @@ func TestTheLedgerCutAtEveryByte(t *testing.T) {
 	for name, dir := range map[string]pgproxy.Dir{"up": pgproxy.Up, "down": pgproxy.Down} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a, p := newLedgerApp(t, options{pool: func(c *pgxpool.Config) { c.MaxConns = 1 }}, effectHandler)
+			a, p := newApp(t, options{pool: func(c *pgxpool.Config) { c.MaxConns = 1 }}, effectHandler)
 			for n := int64(0); ; n += step {
 				a.pool.Reset()
 				p.Clear()
@@ -227,9 +264,11 @@ func TestTheLedgerCutAtEveryByte(t *testing.T) {
 
 // TestTheLedgerUnderFire: many at once, cut at random places; every request is answered
 // by 200, and is there once.
-func TestTheLedgerUnderFire(t *testing.T) {
+func TestTheLedgerUnderFire(t *testing.T) { forMeans(t, theLedgerUnderFire) }
+
+func theLedgerUnderFire(t *testing.T, newApp func(*testing.T, options, http.Handler) (*app, *pgproxy.Proxy)) {
 	const clients, each = 8, 25
-	a, p := newLedgerApp(t, options{
+	a, p := newApp(t, options{
 		cfg:  middleware.Config{Retry: retryable.Policy{MaxRetries: 50, CommitTimeout: time.Second}},
 		pool: func(c *pgxpool.Config) { c.MaxConns = clients },
 	}, middleware.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {

@@ -13,6 +13,9 @@ type batch struct {
 	pgx.BatchResults
 	w         *work
 	ctx       context.Context
+	flush     *flush                         // they came with, nil if none
+	last      pgx.Rows                       // that were asked for
+	bad       bool                           // a result was an error
 	callbacks []func(pgx.BatchResults) error // nil where there is none
 	next      int                            // the next one
 	err       error                          // of a callback
@@ -28,6 +31,9 @@ func takeCallbacks(b *pgx.Batch) []func(pgx.BatchResults) error {
 	return fns
 }
 
+// Tx returns nil: the transaction is not the batch's.
+func (b *batch) Tx() pgx.Tx { return nil }
+
 // Exec implements pgx.BatchResults.
 func (b *batch) Exec() (tag pgconn.CommandTag, err error) {
 	b.next++
@@ -35,7 +41,17 @@ func (b *batch) Exec() (tag pgconn.CommandTag, err error) {
 		return tag, err
 	}
 	defer func() { err = b.w.leave(b.ctx, err) }()
-	return b.BatchResults.Exec()
+	tag, err = b.BatchResults.Exec()
+	return tag, b.seen(err)
+}
+
+// seen notes an error of a result, and returns what it is by itself.
+func (b *batch) seen(err error) error {
+	b.bad = b.bad || err != nil
+	if b.flush == nil {
+		return err
+	}
+	return b.flush.fix(err)
 }
 
 // Query implements pgx.BatchResults.
@@ -67,8 +83,8 @@ func (b *batch) query() (r *rows, err error) {
 			r.fail(err)
 		}
 	}()
-	inner, err := b.BatchResults.Query()
-	return &rows{Rows: inner, w: b.w, ctx: b.ctx}, err
+	b.last, err = b.BatchResults.Query()
+	return &rows{Rows: b.last, w: b.w, ctx: b.ctx, flush: b.flush}, b.seen(err)
 }
 
 // Close implements pgx.BatchResults: it reads what is left, running the callbacks
@@ -106,9 +122,31 @@ func (b *batch) Close() (err error) {
 	if b.w.open == b {
 		b.w.open = nil
 	}
-	return b.BatchResults.Close()
+	return b.end()
+}
+
+// end closes pgx's results.
+func (b *batch) end() error {
+	if b.flush == nil {
+		return b.BatchResults.Close()
+	}
+	if b.last != nil {
+		b.last.Close()
+		b.bad = b.bad || b.last.Err() != nil
+	}
+	if b.bad || b.next < len(b.callbacks) { // the answer is not the next
+		b.flush.asks = false
+	}
+	return b.flush.end(nil)
 }
 
 // finish closes a batch that was left open, for the engine. Its callbacks do not
 // run: their handler has returned.
-func (b *batch) finish() error { return b.BatchResults.Close() }
+func (b *batch) finish() error {
+	for !b.bad && b.next < len(b.callbacks) {
+		_, err := b.BatchResults.Exec()
+		b.bad = err != nil
+		b.next++
+	}
+	return b.end()
+}

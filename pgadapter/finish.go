@@ -20,26 +20,14 @@ var errLostBeforeCommit = errors.New("pgadapter: the connection was lost before 
 // does nothing else.
 func (w *work) close() {
 	if !w.mu.TryLock() {
-		w.interrupt()
+		w.brake.pull()
 		w.mu.Lock()
 	}
 	if w.closed {
 		return
 	}
 	w.closed = true
-	if s := w.socket.Load(); s != nil && w.conn != nil && !w.conn.Conn().IsClosed() {
-		_ = (*s).SetDeadline(time.Time{}) // interrupt may have come too late for its statement
-	}
-}
-
-// interrupt makes the statement under way fail. It may run beside it.
-func (w *work) interrupt() {
-	if stop := w.stopBegin.Load(); stop != nil {
-		(*stop)()
-	}
-	if s := w.socket.Load(); s != nil {
-		_ = (*s).SetDeadline(time.Unix(1, 0))
-	}
+	w.brake.ease(false)
 }
 
 // Judge implements [txctx.Tx].
@@ -59,7 +47,10 @@ func (w *work) Judge(err error) error {
 func (w *work) Commit(ctx context.Context) (txctx.Outcome, error) {
 	w.close()
 	defer w.mu.Unlock()
-	if w.conn == nil {
+	switch {
+	case w.failed:
+		return txctx.RolledBack, w.failedTransaction()
+	case w.conn == nil:
 		return txctx.Committed, nil
 	}
 	defer w.release()
@@ -78,6 +69,11 @@ func (w *work) Commit(ctx context.Context) (txctx.Outcome, error) {
 		_ = w.rollbackNow(ctx)
 		return txctx.RolledBack, w.failedTransaction()
 	}
+	if err := w.learnLate(ctx); err != nil {
+		_ = w.rollbackNow(ctx)
+		return txctx.RolledBack, err
+	}
+	w.trace.sent = time.Now()
 	tag, err := conn.Exec(ctx, w.commitQuery())
 	outcome, err := w.verdict(tag, err)
 	if pg := conn.PgConn(); !pg.IsClosed() && pg.TxStatus() == 'E' { // the ledger refused its row
@@ -168,6 +164,12 @@ func (w *work) finishOpen(ctx context.Context) {
 func (w *work) release() {
 	if w.drop {
 		closeConn(w.ctx, w.conn.Conn())
+	}
+	w.brake.ease(true)
+	if pg := w.conn.Conn().PgConn(); pg.IsClosed() {
+		// pgx waits for the server's farewell, up to 15 s, before the pool gets its place
+		// back. What has gone silent says none.
+		_ = pg.Conn().Close()
 	}
 	w.conn.Release()
 	w.conn, w.inner, w.open = nil, nil, nil

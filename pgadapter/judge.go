@@ -22,11 +22,14 @@ func (w *work) judge(ctx context.Context, err error) error {
 		}
 		return err
 	}
+	if w.conn == nil {
+		return err // of a statement with which nothing has begun: judged there
+	}
 	pg := w.conn.Conn().PgConn()
 	dead := pg.IsClosed()
 	switch {
 	case err == nil:
-	case dead && ctx.Err() != nil && !isPgError(err):
+	case dead && ctx.Err() != nil && !isPgError(err), timedOut(ctx, err):
 		return w.cutOff(ctx, err)
 	default:
 		marked := w.markHere(err, retryable.Statement)
@@ -45,12 +48,18 @@ func (w *work) judge(ctx context.Context, err error) error {
 		}
 	}
 	switch {
-	case pg.TxStatus() == 'I':
+	case pg.TxStatus() == 'I' && !w.joined:
 		return w.endedByText(err)
 	case err != nil && w.cause == nil && pg.TxStatus() == 'E':
 		w.cause = err // for the log, should the handler swallow it
 	}
 	return err
+}
+
+// timedOut reports whether a statement failed because the attempt's time was up before it
+// was sent: its connection is alive then.
+func timedOut(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && errors.Is(context.Cause(ctx), txctx.ErrAttemptTimeout) && !isPgError(err)
 }
 
 // cutOff dooms the attempt because the statement's own context ended and took the

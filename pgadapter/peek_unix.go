@@ -25,7 +25,9 @@ func severed(conn net.Conn) (dead bool) {
 	if err != nil {
 		return false
 	}
-	err = raw.Read(func(fd uintptr) bool {
+	// Control, and not Read, which waits for whoever reads: pgx has a goroutine for that,
+	// which it starts when a write is slow, and which may stay until something comes.
+	err = raw.Control(func(fd uintptr) {
 		var first [1]byte
 		n, _, err := syscall.Recvfrom(int(fd), first[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		switch {
@@ -36,7 +38,6 @@ func severed(conn net.Conn) (dead bool) {
 		default:
 			dead = !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR)
 		}
-		return true // do not wait
 	})
 	return dead || err != nil
 }

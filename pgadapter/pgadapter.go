@@ -18,6 +18,15 @@
 // transaction is noticed at its end, and the error the handler returned is the
 // one that is judged.
 //
+// BEGIN costs no round trip: it travels in one message with the first statement of
+// Exec, Query, QueryRow or SendBatch, in every query execution mode. It goes by
+// itself before CopyFrom, Prepare, Conn, large objects and savepoints, before a
+// statement with option arguments such as [pgx.QueryExecMode], before a text that
+// has a COMMIT in it, and where TxOptions.BeginQuery is set. A first statement that
+// cannot be prepared fails the transaction as it always does, although the server
+// never heard of one. Query tracers are told of the statement alone; a
+// [pgx.BatchTracer] also of the batch it went in.
+//
 // A transaction belongs to its attempt: Commit and Rollback answer
 // [txctx.ErrManaged], and a goroutine that kept it beyond the attempt gets
 // [txctx.ErrAttemptOver]. Begin makes a savepoint, as it does with pgx; those are
@@ -26,10 +35,37 @@
 // A statement runs under the context it was given. If that context ends while the
 // statement runs, pgx gives up the connection, and the attempt fails with the
 // context's cause: it is no disconnection.
+//
+// # The outcome of COMMIT
+//
+// Where COMMIT was sent and its answer lost, the adapter asks PostgreSQL itself what
+// became of the transaction; no table is needed. For that it learns the transaction's
+// number, its backend, and a token of the server's incarnation, by a query that goes in
+// one message with the first statement that may write. What plainly reads (a SELECT
+// without functions that may write, a SHOW) and READ ONLY transactions go without, and
+// take no number. CopyFrom, large objects and Conn cost a round trip more if the number is
+// not known by then, and so does COMMIT after NOTIFY and nothing else. The first
+// transaction on a new connection that may write costs one more: functions that a server
+// lacks must not fail a transaction.
+//
+// After a lost answer a new connection asks a server that takes writes. If the
+// transaction is in progress because nobody has told the server of the loss, its session
+// is ended, which needs no privilege beyond the role's own; a COMMIT that waits for a
+// synchronous standby is left alone. "Committed" and "aborted" count under the same token
+// only: after a crash, a restart, a promotion, or a reset of the background writer's
+// statistics the outcome stays unknown, since PostgreSQL may have given the number to
+// another transaction. So it does where nothing was sent but what plainly reads (a view
+// may write all the same), on servers that lack the functions (before PostgreSQL 13,
+// CockroachDB, YugabyteDB), and where [Config].NoVerdict is set. With a ledger, that is
+// asked instead: it survives all of these.
+//
+// Committed means what it means to the server: with synchronous_commit off, a crash may
+// take a transaction back that was found committed, as any that was acknowledged.
 package pgadapter
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -55,6 +91,10 @@ type Config struct {
 	// MigrateLedger. no ledger
 	Ledger ledger.Config
 
+	// NoVerdict leaves the outcome of a COMMIT whose answer was lost unknown where there
+	// is no ledger. false: it is found out from PostgreSQL itself, see the package comment
+	NoVerdict bool
+
 	_ struct{}
 }
 
@@ -63,6 +103,12 @@ type DB struct {
 	pool *pgxpool.Pool
 	cfg  Config // Classify is never nil
 	book ledger.Book
+
+	mode        pgx.QueryExecMode // of the pool
+	tracer      pgx.QueryTracer   // of the pool, nil if none
+	batchTracer bool              // it is a pgx.BatchTracer, too
+	loners      loners
+	untraceable atomic.Bool // some server does not know what the probe has found
 }
 
 var _ txctx.DB = (*DB)(nil)
@@ -77,7 +123,9 @@ func New(pool *pgxpool.Pool, cfg Config) *DB {
 		panic("pgadapter: New: Config.Ledger." + err.Error())
 	}
 	cfg.Classify = cfg.Classify.Or(Classify)
-	db := &DB{pool: pool, cfg: cfg}
+	conn := pool.Config().ConnConfig
+	db := &DB{pool: pool, cfg: cfg, mode: conn.DefaultQueryExecMode, tracer: conn.Tracer}
+	_, db.batchTracer = db.tracer.(pgx.BatchTracer)
 	if cfg.Ledger.On() {
 		db.book = cfg.Ledger.Book(engine)
 	}
@@ -90,8 +138,11 @@ func (db *DB) Begin(ctx context.Context, c *txctx.Control) (context.Context, txc
 	w.root = scope{w: w}
 	ctx = WithTx(ctx, &w.root)
 	w.ctx = ctx
-	if w.recorded() {
+	switch {
+	case w.recorded():
 		return ctx, recordedWork{w}
+	case w.traced():
+		return ctx, tracedWork{w}
 	}
 	return ctx, w
 }

@@ -13,10 +13,12 @@ import (
 // one goroutine; only finish is called by another, after the attempt.
 type rows struct {
 	pgx.Rows
-	w    *work
-	ctx  context.Context
-	err  error
-	done bool
+	w     *work
+	ctx   context.Context
+	flush *flush // they came with, nil if none
+	whole bool   // they are all of its results that are the handler's
+	err   error
+	done  bool
 }
 
 // Next implements pgx.Rows.
@@ -43,6 +45,9 @@ func (r *rows) Scan(dest ...any) error {
 		return err
 	}
 	defer r.w.mu.Unlock()
+	if r.done && r.err != nil {
+		return r.err // pgx would panic
+	}
 	err := r.Rows.Scan(dest...)
 	if err != nil { // pgx has closed the rows
 		r.settle()
@@ -57,6 +62,9 @@ func (r *rows) Values() ([]any, error) {
 		return nil, err
 	}
 	defer r.w.mu.Unlock()
+	if r.done && r.err != nil {
+		return nil, r.err
+	}
 	values, err := r.Rows.Values()
 	if err != nil {
 		r.settle()
@@ -87,10 +95,25 @@ func (r *rows) settle() {
 		return
 	}
 	r.done = true
-	r.err = r.w.judge(r.ctx, r.Rows.Err())
+	r.err = r.w.judge(r.ctx, r.outcome())
 	if r.w.open == r {
 		r.w.open = nil
 	}
+}
+
+// outcome is the error of rows that pgx has closed.
+func (r *rows) outcome() error {
+	err := r.Rows.Err()
+	switch {
+	case r.flush == nil:
+		return err
+	case !r.whole:
+		return r.flush.fix(err)
+	}
+	r.flush.spy.toldByPgx()
+	err = r.flush.end(err)
+	r.flush.spy.end(r.CommandTag(), err)
+	return err
 }
 
 // fail ends rows that never began.
@@ -106,7 +129,7 @@ func (r *rows) refuse(err error) {
 // finish closes rows that were left open, for the engine.
 func (r *rows) finish() error {
 	r.Rows.Close()
-	return r.Rows.Err()
+	return r.outcome()
 }
 
 // row is the first of its rows.

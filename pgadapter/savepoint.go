@@ -12,8 +12,7 @@ import (
 // registered inside it.
 type savepoint struct {
 	scope
-	hooks  int // HookMark at its start
-	closed bool
+	hooks int // HookMark at its start
 }
 
 // Commit releases the savepoint.

@@ -2,6 +2,7 @@ package pgadapter
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -12,8 +13,9 @@ import (
 // scope is the pgx.Tx that handlers hold: the transaction of their attempt, or,
 // inside a savepoint, that.
 type scope struct {
-	w  *work
-	sp pgx.Tx // of the savepoint; nil for the transaction itself
+	w      *work
+	sp     pgx.Tx // of the savepoint; nil for the transaction itself
+	closed bool   // the savepoint has ended
 }
 
 var _ pgx.Tx = (*scope)(nil)
@@ -48,11 +50,20 @@ func (s *scope) Begin(ctx context.Context) (_ pgx.Tx, err error) {
 
 // Exec runs a statement.
 func (s *scope) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.CommandTag, err error) {
-	if err := s.w.enter(ctx); err != nil {
+	if err := s.w.lock(); err != nil {
 		return tag, err
 	}
 	defer func() { err = s.w.leave(ctx, err) }()
-	return s.inner().Exec(ctx, sql, args...)
+	f, err := s.flushOf(ctx, sql, args)
+	switch {
+	case err != nil:
+		return tag, err
+	case f == nil:
+		return s.inner().Exec(ctx, sql, args...)
+	case isText(sql, args):
+		return f.execText(ctx)
+	}
+	return f.exec(ctx)
 }
 
 // Query runs a query. The connection is busy until its rows are closed.
@@ -74,7 +85,7 @@ func (s *scope) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 }
 
 func (s *scope) query(ctx context.Context, sql string, args []any) (r *rows, err error) {
-	if err := s.w.enter(ctx); err != nil {
+	if err := s.w.lock(); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -83,20 +94,34 @@ func (s *scope) query(ctx context.Context, sql string, args []any) (r *rows, err
 			r.fail(err)
 		}
 	}()
-	inner, err := s.inner().Query(ctx, sql, args...)
-	r = &rows{Rows: inner, w: s.w, ctx: ctx}
-	if err == nil {
+	f, err := s.flushOf(ctx, sql, args)
+	if err != nil {
+		return nil, err
+	}
+	r = &rows{w: s.w, ctx: ctx, flush: f, whole: true}
+	if f == nil {
+		r.Rows, err = s.inner().Query(ctx, sql, args...)
+	} else {
+		r.Rows, err = f.query(ctx)
+	}
+	switch {
+	case err == nil:
 		s.w.open = r
+	case r.Rows == nil:
+		return nil, err
 	}
 	return r, err
 }
 
 // CopyFrom copies rows into a table.
 func (s *scope) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, src pgx.CopyFromSource) (n int64, err error) {
-	if err := s.w.enter(ctx); err != nil {
+	if err := s.w.lock(); err != nil {
 		return 0, err
 	}
 	defer func() { err = s.w.leave(ctx, err) }()
+	if err := s.w.ready(ctx, true); err != nil {
+		return 0, err
+	}
 	return s.inner().CopyFrom(ctx, table, columns, src)
 }
 
@@ -111,20 +136,38 @@ func (s *scope) Prepare(ctx context.Context, name, sql string) (sd *pgconn.State
 
 // SendBatch sends a batch. The connection is busy until its results are closed.
 func (s *scope) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
-	if err := s.w.enter(ctx); err != nil {
+	if pgx.FailedBatchResults(b, errBatchBegins).Tx() != nil {
+		return pgx.FailedBatchResults(b, errBatchBegins)
+	}
+	if err := s.w.lock(); err != nil {
 		return pgx.FailedBatchResults(b, err)
 	}
 	defer s.w.mu.Unlock() // errors come with the results
-	br := &batch{w: s.w, ctx: ctx, callbacks: takeCallbacks(b)}
-	br.BatchResults = s.inner().SendBatch(ctx, b)
+	callbacks := takeCallbacks(b)
+	f, err := s.flushOfBatch(ctx, b)
+	if err == nil && f != nil {
+		err = f.send(ctx)
+	}
+	if err != nil {
+		return pgx.FailedBatchResults(b, s.w.judge(ctx, err))
+	}
+	br := &batch{w: s.w, ctx: ctx, callbacks: callbacks, flush: f}
+	if f == nil {
+		br.BatchResults = s.inner().SendBatch(ctx, b)
+	} else {
+		br.BatchResults = f.br
+	}
 	s.w.open = br
 	return br
 }
 
+// errBatchBegins is what pgx says, too.
+var errBatchBegins = errors.New("pgadapter: Batch.BeginTx cannot be used within a transaction")
+
 // LargeObjects returns pgx's large objects on this transaction. What they do
 // passes the adapter by: see the package comment.
 func (s *scope) LargeObjects() pgx.LargeObjects {
-	if err := s.w.enter(s.w.ctx); err != nil {
+	if err := s.open(); err != nil {
 		return deadLargeObjects()
 	}
 	defer s.w.mu.Unlock()
@@ -135,11 +178,27 @@ func (s *scope) LargeObjects() pgx.LargeObjects {
 // done through it passes the adapter by: see the package comment. It must not be
 // used after the attempt.
 func (s *scope) Conn() *pgx.Conn {
-	if err := s.w.enter(s.w.ctx); err != nil {
+	if err := s.open(); err != nil {
 		return nil
 	}
 	defer s.w.mu.Unlock()
 	return s.inner().Conn()
+}
+
+// open begins the transaction for what passes by, and may write. Where it returns no
+// error, it holds the connection.
+func (s *scope) open() error {
+	if err := s.w.lock(); err != nil {
+		return err
+	}
+	if s.w.inner != nil && !s.w.asking() {
+		return nil
+	}
+	err := s.w.ready(s.w.ctx, true)
+	if err != nil {
+		return s.w.leave(s.w.ctx, err)
+	}
+	return nil
 }
 
 // deadLargeObjects returns large objects that answer pgx.ErrTxClosed: they can

@@ -3,9 +3,7 @@ package pgadapter
 import (
 	"context"
 	"errors"
-	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,7 +15,7 @@ import (
 // work is the transaction of one attempt. Statements pass through it one at a
 // time:
 //
-//	enter (refuse or begin) -> pgx -> leave (judge the error)
+//	lock (refuse) -> begin or join -> pgx -> leave (judge the error)
 //
 // and Commit, Rollback or Judge close it for all that come later.
 type work struct {
@@ -35,13 +33,14 @@ type work struct {
 	pid    uint32        // of the backend, as it said when it was connected to
 	began  time.Time     // about the time of BEGIN
 	open   closer        // rows or a batch the handler has not closed yet
+	joined bool          // open came with BEGIN: conn does not know of the transaction yet
+	trace  trace         // by which its outcome can be found out
 	cause  error         // the first error that failed the transaction
+	failed bool          // it failed before there was one
 	drop   bool          // conn must not be used again
 	closed bool          // the attempt is over
 
-	// What cuts off a statement that is under way when the attempt ends.
-	stopBegin atomic.Pointer[context.CancelFunc]
-	socket    atomic.Pointer[net.Conn]
+	brake brake // cuts off a statement that is under way when the attempt ends
 }
 
 // closer is what must be closed before the connection can be used again.
@@ -53,21 +52,32 @@ var (
 	errBusy = errors.New("pgadapter: the transaction is busy: another statement is under way, in a goroutine or in a callback")
 )
 
-// enter opens the way for one statement: it refuses where the attempt is doomed
-// or over, begins the transaction if this is the first statement, and holds the
-// connection until leave.
+// enter opens the way for what BEGIN cannot travel with: it refuses where the attempt is
+// doomed or over, begins the transaction if nothing has, and holds the connection until
+// leave.
 func (w *work) enter(ctx context.Context) error {
 	if err := w.lock(); err != nil {
 		return err
 	}
-	if w.inner != nil {
-		return nil
-	}
-	err := w.begin(ctx)
+	err := w.ready(ctx, false)
 	if err != nil {
 		w.mu.Unlock()
 	}
 	return err
+}
+
+// ready begins the transaction, if nothing has, and asks for its trace, if that is wanted
+// and not known: each by itself. Call it under mu.
+func (w *work) ready(ctx context.Context, asks bool) error {
+	if w.inner == nil {
+		if err := w.beginAlone(ctx); err != nil {
+			return err
+		}
+	}
+	if asks {
+		return w.learn(ctx)
+	}
+	return nil
 }
 
 // lock takes the connection, or says why it cannot be had.
@@ -75,7 +85,14 @@ func (w *work) lock() error {
 	if err := w.c.Doomed(); err != nil {
 		return err
 	}
-	return w.lockDoomed()
+	if err := w.lockDoomed(); err != nil {
+		return err
+	}
+	if w.failed {
+		w.mu.Unlock()
+		return errFailed
+	}
+	return nil
 }
 
 // lockDoomed is lock for what may still be done in a doomed transaction.

@@ -115,7 +115,7 @@ var pgBouncer = []pgScenario{
 		},
 	},
 	{
-		row: "pgb-018", name: "idle in the pool", text: "client_idle_timeout", spared: true,
+		row: "pgb-018", name: "idle in the pool", text: "client_idle_timeout", spared: true, unasked: true,
 		gives:    &verdict{code: "08P01", phase: retryable.Connect, reason: retryable.Disconnected},
 		disputed: "it strikes outside of transactions alone, so that no statement ever meets it, but BEGIN",
 		open: bounced(settings{"client_idle_timeout": "0.3"}, pgOptions{pool: func(c *pgxpool.Config) {

@@ -74,7 +74,7 @@ var pgLosses = []pgScenario{
 		},
 	},
 	{
-		row: "pg-104", name: "idle in the pool, at BEGIN", text: "idle-session timeout", spared: true,
+		row: "pg-104", name: "idle in the pool, at BEGIN", text: "idle-session timeout", spared: true, unasked: true,
 		gives:    &verdict{code: "57P05", phase: retryable.Connect, reason: retryable.Disconnected},
 		disputed: "it strikes outside of transactions alone, so that no statement ever meets it, but BEGIN",
 		open:     pg(pgOptions{params: "&idle_session_timeout=20ms"}),
@@ -90,7 +90,7 @@ var pgLosses = []pgScenario{
 		},
 	},
 	{
-		name: "57P01 idle in the pool, at BEGIN", text: "administrator command", spared: true,
+		name: "57P01 idle in the pool, at BEGIN", text: "administrator command", spared: true, unasked: true,
 		gives: &verdict{code: "57P01", phase: retryable.Connect, reason: retryable.Failover},
 		before: func(a *pgAttempt) {
 			conn, err := a.db.pool.Acquire(a.ctx)

@@ -28,12 +28,17 @@ var harmless = set(`
 	recursive right rollup row rows select set sets some then union using values when where window with within
 	bigint binary bit char character datetime decimal float int integer numeric time timestamp unsigned varchar
 	varying
-	abs avg cast ceil ceiling char_length coalesce concat concat_ws connection_id convert count cume_dist
-	current_date current_timestamp curdate date date_add date_format date_sub date_trunc datediff day dense_rank
-	extract first_value floor format found_rows from_unixtime greatest group_concat hex hour if ifnull iif
-	instr json_agg json_array json_extract json_object json_unquote jsonb_agg lag last_insert_id last_value
-	lead least length lower lpad ltrim max md5 min minute mod month now nullif power rank round row_number
-	rpad rtrim second sqrt strftime string_agg substr substring sum timestampdiff total trim typeof unix_timestamp
+	abs age array_agg array_length avg bool_and bool_or cast ceil ceiling char_length clock_timestamp coalesce concat
+	concat_ws connection_id convert count cume_dist current_database current_date current_setting current_timestamp
+	curdate date date_add date_format date_part date_sub date_trunc datediff day dense_rank extract first_value floor
+	format found_rows from_unixtime generate_series greatest group_concat hex hour if ifnull iif instr json_agg
+	json_array json_build_array json_build_object json_extract json_object json_unquote jsonb_agg jsonb_build_array
+	jsonb_build_object lag last_insert_id last_value lead least length lower lpad ltrim make_interval max md5 min
+	minute mod month now nullif octet_length percentile_cont percentile_disc pg_backend_pid pg_current_snapshot
+	pg_is_in_recovery pg_sleep pg_snapshot_xmax pg_typeof position power rank regexp_replace round row_number
+	row_to_json rpad rtrim second split_part sqrt statement_timestamp strftime string_agg strpos substr substring sum
+	timestampdiff to_char to_date to_json to_jsonb to_number to_timestamp total trim txid_current_snapshot
+	txid_snapshot_xmax typeof unix_timestamp unnest
 	upper uuid version year`)
 
 func set(words string) map[string]bool {

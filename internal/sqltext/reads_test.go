@@ -14,6 +14,7 @@ func TestReads(t *testing.T) {
 			"with x as (select 1) select * from x where a = (select max(b) from y)", "values (1), (2)", "table t",
 			"explain select 1", "describe t", "show variables", "set time_zone = '+00:00'", "use app",
 			"pragma user_version", "savepoint a", "release savepoint a", "rollback to savepoint a",
+			"select pg_sleep(1), txid_snapshot_xmax(txid_current_snapshot()), current_setting('x')",
 			"select a from t where b = ? and (c = ? or d is null) order by (e)",
 		},
 		false: {
@@ -23,7 +24,8 @@ func TestReads(t *testing.T) {
 			"with x as (select 1) delete from t", "explain analyze insert into t values (1)",
 			"select * into t2 from t", "select 1; insert into t values (1)", "select 1;;update t set a = 1",
 			"select f(1)", "select app.f(1)", "select F (1)", "select `f`(1)", "select \"f\"(1)", "select [f](1)", "select f/**/(1)",
-			"select nextval('s')", "set @a = f()", "set statement max_statement_time=1 for update t set a = 1",
+			"select nextval('s')", "select txid_current()", "select pg_current_xact_id()", "select set_config('a', 'b', true)",
+			"select pg_advisory_xact_lock(1)", "set @a = f()", "set statement max_statement_time=1 for update t set a = 1",
 			"pragma user_version = 5", "pragma user_version(5)", "/*!50000 insert into t values (1) */",
 			"select 1 /*! into outfile 'x' */", "/*! insert into t */ select 1 from dual",
 		},
