@@ -24,6 +24,9 @@ func (c Config) Book(engine string) Book {
 // table where it is missing.
 func (b Book) Create() string { return b.c.Schema(b.engine) }
 
+// Retention returns how long rows are kept, at least.
+func (b Book) Retention() time.Duration { return b.c.Retention }
+
 // Mark returns the statement that records an attempt, to be sent last in its
 // transaction. A duplicate key says that the attempt was found not to be committed, and
 // must not be. On PostgreSQL it records nothing where the transaction has written

@@ -19,11 +19,28 @@
 // as a duplicate, the attempt was committed. If the row is locked, the attempt is being
 // committed, and the adapter waits.
 //
+// # Keys
+//
+// With a key, see [txctx.Key], the same row is written first in the transaction, and what
+// the request answered is added to it right before COMMIT. Who comes with that key
+// meanwhile has to wait for the row, and is told that the key is in use; who comes later
+// gets the answer. There is no state in between: the row, its answer and what the request
+// has done are committed together, or not at all.
+//
+// Two rows are never of one key, because key_hash is unique where it is not null. header
+// is JSON, in which the bytes of values stand for the characters of their numbers. A row
+// with a key and without a status is of a transaction that was committed by a statement,
+// such as CREATE TABLE on MySQL: nobody knows its answer, so runs with that key fail until
+// it is purged, or deleted by you.
+//
 // # What it costs
 //
 // A row of about 60 bytes per request that wrote something. On PostgreSQL it travels in
 // one message with COMMIT; on MySQL it is a round trip of its own. Requests that only
-// read write nothing.
+// read write nothing. A request with a key writes a row of about 150 bytes and its answer,
+// whether or not it writes anything else, and one index entry more.
+//
+// [txctx.Key]: https://pkg.go.dev/github.com/reprise-go/reprise/txctx#Key
 package ledger
 
 import (
@@ -50,7 +67,8 @@ type Config struct {
 	Table string
 
 	// Retention is how long rows are kept by PurgeLedger of the adapters, at least
-	// [MinRetention]. 24 h
+	// [MinRetention], counted from the beginning of their attempt. Keys are kept for as
+	// long: one that comes again later than that runs again. 24 h
 	Retention time.Duration
 
 	_ struct{}

@@ -41,8 +41,9 @@ type Config struct {
 
 	// Lane says which requests are to queue behind each other while they
 	// conflict; see [txctx.Lanes]. It is asked at a request's first statement, so
-	// that routing has been done; "" is no lane. Return "" always to switch
-	// queues off. the method and the pattern of the route
+	// that routing has been done, and with an Idempotency-Key before the handler
+	// is called; "" is no lane. Return "" always to switch queues off. the method
+	// and the pattern of the route, or the path where there has been no routing
 	Lane func(*http.Request) string
 
 	// OnError answers a failed request. It is called at most once, with the
@@ -50,6 +51,11 @@ type Config struct {
 	// byte or header of an attempt is in it. Do not send the text of err.
 	// [Problem]: application/problem+json, 503 when exhausted, else 500
 	OnError func(http.ResponseWriter, *http.Request, error)
+
+	// Keys keeps the answers of requests with an Idempotency-Key, so that each
+	// takes effect once however often it is sent. It needs an adapter with a
+	// ledger. off
+	Keys Keys
 
 	// TempDir is the folder for bodies beyond 64 KiB. Files in it have mode 0600
 	// and are unlinked at once where the system allows. os.TempDir()
@@ -90,6 +96,7 @@ func (c Config) withDefaults() Config {
 	if c.MaxResponse == 0 {
 		c.MaxResponse = defaultMaxResponse
 	}
+	c.Keys = c.Keys.withDefaults(c.Retry.AttemptTimeout)
 	if c.RollbackOn == nil {
 		c.RollbackOn = func(status int) bool { return status >= 400 }
 	}

@@ -23,6 +23,27 @@
 // Requests of one route that conflict with each other queue for their turn, see
 // [Config].Lane and [txctx.Lanes].
 //
+// # Idempotency-Key
+//
+// A client that got no answer does not know whether its request took effect, and sends
+// it again. With [Config].Keys, and an adapter with a ledger, it may: a key that the
+// client chose for the request is recorded in the request's own transaction, together
+// with the answer, so that both are there exactly if the effects are.
+//
+//	r := chi.NewRouter()
+//	r.Use(authenticate) // outside: a stored answer asks no handler
+//	r.Use(middleware.New(db, middleware.Config{Keys: middleware.Keys{
+//		Scope:    func(r *http.Request) (string, error) { return userOf(r.Context()), nil },
+//		Required: func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/payments") },
+//	}}))
+//
+// The request that comes again is answered like the first, with Idempotency-Replayed:
+// true. It gets 409 while the first is under way, 422 if it asks for something else,
+// and runs again if the first one was rolled back, be it by its own 4xx or 5xx. See
+// [Keys].
+//
+// # Limits
+//
 // What a sealed response cannot do: Flush, Hijack and Unwrap. Routes that stream
 // or upgrade belong into [Config].Skip. Multipart temporary files are removed
 // with their attempt, except where inner middleware parses the form on a copy of

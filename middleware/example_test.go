@@ -1,9 +1,12 @@
 package middleware_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -71,3 +74,51 @@ func ExampleConfig() {
 	fmt.Print(w.Code, " ", w.Body)
 	// Output: 503 sorry
 }
+
+// The second request is the client's second try: it is answered like the first, and
+// nothing is paid twice.
+func ExampleKeys() {
+	db := fakedb.New().KeepKeys(24 * time.Hour) // an adapter with a ledger
+
+	// Outside: a stored answer asks no handler whether the caller may see it.
+	authenticate := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			user, password, _ := r.BasicAuth()
+			if password != "secret" {
+				http.Error(w, "who are you?", http.StatusUnauthorized)
+				return
+			}
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), userKey{}, user)))
+		})
+	}
+	keys := middleware.Keys{
+		Scope: func(r *http.Request) (string, error) { return r.Context().Value(userKey{}).(string), nil },
+	}
+
+	r := chi.NewRouter()
+	r.Use(authenticate)
+	r.Use(middleware.New(db, middleware.Config{Keys: keys}))
+	payments := 0
+	r.Post("/payments", func(w http.ResponseWriter, r *http.Request) {
+		payments++
+		if err := fakedb.Tx(r.Context()).Exec(r.Context(), "insert payment"); err != nil {
+			return // doomed, and replayed
+		}
+		fmt.Fprint(w, "payment ", payments)
+	})
+
+	for _, user := range []string{"ann", "ann", "bob"} {
+		req := httptest.NewRequest(http.MethodPost, "/payments", strings.NewReader("12.50"))
+		req.SetBasicAuth(user, "secret")
+		req.Header.Set("Idempotency-Key", `"8e03978e-40d5-43dd-bc93-6894a57f9324"`)
+		w := httptest.NewRecorder()
+		r.ServeHTTP(w, req)
+		fmt.Printf("%s: %d %s, replayed: %t\n", user, w.Code, w.Body, w.Header().Get("Idempotency-Replayed") == "true")
+	}
+	// Output:
+	// ann: 200 payment 1, replayed: false
+	// ann: 200 payment 1, replayed: true
+	// bob: 200 payment 2, replayed: false
+}
+
+type userKey struct{}

@@ -31,7 +31,7 @@ func (f HandlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	slog.ErrorContext(r.Context(), "reprise: handler failed outside the middleware",
 		"method", r.Method, "path", r.URL.Path, "error", err)
 	if !seen.begun {
-		problem(w, http.StatusInternalServerError, slugError, "", "")
+		newProblem(http.StatusInternalServerError, slugError).send(w)
 	}
 }
 

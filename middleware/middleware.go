@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/reprise-go/reprise/retryable"
 	"github.com/reprise-go/reprise/txctx"
@@ -19,24 +20,27 @@ import (
 // and does nothing else. With another db it panics at the first request: a
 // commit there would be repeated by a replay of the outer request.
 //
-// New panics if db is nil, if a number in cfg is negative or impossible, or if
-// no file can be written in cfg.TempDir; the message names the field.
+// New panics if db is nil, if a number in cfg is negative or impossible, if no file
+// can be written in cfg.TempDir, if cfg.Keys lacks its Scope, or has one while db keeps
+// no keys; the message names the field.
 func New(db txctx.DB, cfg Config) func(http.Handler) http.Handler {
 	if db == nil {
 		panic("middleware: New: db is nil")
 	}
 	cfg = cfg.withDefaults()
+	retention := cfg.Keys.retention(db)
 	lanes := new(txctx.Lanes)
 	return func(next http.Handler) http.Handler {
-		return &handler{db: db, cfg: cfg, lanes: lanes, next: next}
+		return &handler{db: db, cfg: cfg, retention: retention, lanes: lanes, next: next}
 	}
 }
 
 type handler struct {
-	db    txctx.DB
-	cfg   Config
-	lanes *txctx.Lanes
-	next  http.Handler
+	db        txctx.DB
+	cfg       Config
+	retention time.Duration // of keys
+	lanes     *txctx.Lanes
+	next      http.Handler
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -67,15 +71,21 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 // exchange is one request on its way: captured once, attempted one or more
 // times, answered once.
 type exchange struct {
-	h    *handler
-	w    http.ResponseWriter
-	r    *http.Request
-	body *capture      // nil without a body
-	orig *http.Request // what attempts get copies of
+	h     *handler
+	w     http.ResponseWriter
+	r     *http.Request
+	body  *capture      // nil without a body
+	orig  *http.Request // what attempts get copies of
+	keyed *keyed        // nil without an Idempotency-Key
 
 	// Of the attempt under way, or of the last one.
 	req  *attemptRequest
 	resp *response
+
+	// Of the first attempt, which is the only one of most exchanges.
+	begun     bool
+	firstReq  attemptRequest
+	firstResp response
 }
 
 // run captures the request and makes the attempts.
@@ -88,13 +98,18 @@ func (ex *exchange) run() error {
 		ex.body = newCapture(ex.r, cfg.MaxBody, cfg.TempDir)
 		ex.orig = arrived(ex.r)
 	}
+	readOnly := cfg.ReadOnly != nil && cfg.ReadOnly(ex.r)
+	if err := ex.claimKey(readOnly); err != nil {
+		return err
+	}
 	err := txctx.Run(ex.r.Context(), ex.h.db, txctx.Options{
 		Retry:      cfg.Retry,
-		ReadOnly:   cfg.ReadOnly != nil && cfg.ReadOnly(ex.r),
+		ReadOnly:   readOnly,
 		Idempotent: SafeMethods(ex.r),
+		Key:        ex.txctxKey(),
 		Veto:       func() bool { return cfg.RollbackOn(ex.resp.status()) },
 		Lanes:      ex.h.lanes,
-		Lane:       func() string { return cfg.Lane(ex.req.Request) },
+		Lane:       ex.lane,
 		Observe:    cfg.Observe,
 		Logger:     cfg.Logger,
 	}, ex.attempt)
@@ -104,11 +119,24 @@ func (ex *exchange) run() error {
 	return err
 }
 
+// lane asks for the lane of the attempt whose transaction is about to begin.
+func (ex *exchange) lane() string {
+	if ex.keyed != nil {
+		return ex.laneOfKeyed()
+	}
+	return ex.h.cfg.Lane(ex.req.Request)
+}
+
 // attempt serves the request once, into a response that nobody sees yet.
 func (ex *exchange) attempt(ctx context.Context) error {
 	ex.discard()
-	ex.req = newAttemptRequest(ctx, ex.orig, ex.body)
-	ex.resp = newResponse(ex.w, ex.r, ex.h.cfg.MaxResponse, ex.h.cfg.TempDir)
+	ex.req, ex.resp = &ex.firstReq, &ex.firstResp
+	if ex.begun { // goroutines may have kept those of the attempt before
+		ex.req, ex.resp = new(attemptRequest), new(response)
+	}
+	ex.begun = true
+	ex.req.begin(ctx, ex.orig, ex.body)
+	ex.resp.begin(ex.w, ex.r, ex.h.cfg.MaxResponse, ex.h.cfg.TempDir)
 	defer ex.seal(ctx) // also when the handler panics: what it left behind is dead
 
 	ex.h.next.ServeHTTP(ex.resp, ex.req.Request)
@@ -145,7 +173,7 @@ func (ex *exchange) answer(err error) {
 		ex.req.copyBack(ex.r)
 	}
 	if err == nil {
-		if err := ex.resp.send(); err != nil {
+		if err := ex.send(); err != nil {
 			ex.h.cfg.logger().DebugContext(ex.r.Context(), "reprise: the answer could not be sent", "error", err)
 		}
 		return
@@ -154,16 +182,23 @@ func (ex *exchange) answer(err error) {
 	ex.h.cfg.OnError(ex.w, ex.r, err)
 }
 
+func (ex *exchange) send() error {
+	if ex.keyed != nil && ex.keyed.stored != nil {
+		return sendKept(ex.w, ex.keyed.stored)
+	}
+	return ex.resp.send()
+}
+
 // log writes the one line about a failed request: what the client must not see
 // is here.
 func (ex *exchange) log(err error) {
 	level := slog.LevelError
-	switch Status(ex.r, err) {
-	case statusClientGone:
+	switch status := Status(ex.r, err); {
+	case status == statusClientGone:
 		level = slog.LevelDebug
-	case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
+	case status < 500:
 		level = slog.LevelInfo
-	case http.StatusServiceUnavailable:
+	case status == http.StatusServiceUnavailable:
 		level = slog.LevelWarn
 	}
 	attrs := []any{"method", ex.r.Method, "path", ex.r.URL.Path, "error", err}

@@ -21,6 +21,10 @@ const (
 	slugError          = "internal-error"
 	slugBodyIncomplete = "body-incomplete"
 	slugBodyTooLarge   = "body-too-large"
+	slugKeyInUse       = "key-in-use"
+	slugKeyMalformed   = "key-malformed"
+	slugKeyMissing     = "key-missing"
+	slugKeyReused      = "key-reused"
 	slugOutcomeUnknown = "outcome-unknown"
 	slugTimeout        = "timeout"
 	slugUnavailable    = "unavailable"
@@ -36,26 +40,37 @@ const (
 //   - timeout (503, Retry-After): the deadline of the request passed
 //   - outcome-unknown (503): the request may have taken effect; look before you
 //     send it again. The member instance holds the id of the run, by which it is
-//     found in the ledger and in the log
+//     found in the ledger and in the log. With an Idempotency-Key there is a
+//     Retry-After: sent again with the same key, it takes effect once
+//   - key-missing, key-malformed (400): there is no Idempotency-Key where one is
+//     required, or it is not a quoted string of 1 to 255 characters
+//   - key-in-use (409, Retry-After): another request with the same key is under way
+//   - key-reused (422): the key was used for another request
 //
 // It never sends the text of err. A client that has gone gets no body.
 func Problem(w http.ResponseWriter, r *http.Request, err error) {
 	status, slug := judge(r, err)
+	p := newProblem(status, slug)
 	switch slug {
 	case "":
 		w.WriteHeader(status)
-	case slugTimeout, slugUnavailable:
-		problem(w, status, slug, "1", "")
+		return
+	case slugTimeout, slugUnavailable, slugKeyInUse:
+		p.retryAfter = "1"
 	case slugOutcomeUnknown:
 		unknown, _ := errors.AsType[*txctx.OutcomeUnknownError](err)
-		problem(w, status, slug, "", "urn:uuid:"+unknown.Run.String())
-	default:
-		problem(w, status, slug, "", "")
+		p.Instance = "urn:uuid:" + unknown.Run.String()
+		p.Detail = "Look before sending it again."
+		if unknown.Keyed {
+			p.Detail = "Send it again with the same Idempotency-Key: it takes effect once."
+			p.retryAfter = "1"
+		}
 	}
+	p.send(w)
 }
 
-// Status returns the status that [Problem] answers err with: 400, 413, 499, 500
-// or 503. 499 means that the client has gone: nobody will read the answer.
+// Status returns the status that [Problem] answers err with: 400, 409, 413, 422, 499,
+// 500 or 503. 499 means that the client has gone: nobody will read the answer.
 func Status(r *http.Request, err error) int {
 	status, _ := judge(r, err)
 	return status
@@ -67,6 +82,9 @@ func judge(r *http.Request, err error) (status int, slug string) {
 			return http.StatusRequestEntityTooLarge, slugBodyTooLarge
 		}
 		return http.StatusBadRequest, slugBodyIncomplete
+	}
+	if status, slug := judgeKey(err); slug != "" {
+		return status, slug
 	}
 	if _, ok := errors.AsType[*txctx.OutcomeUnknownError](err); ok {
 		return http.StatusServiceUnavailable, slugOutcomeUnknown
@@ -85,32 +103,63 @@ func judge(r *http.Request, err error) (status int, slug string) {
 	return http.StatusInternalServerError, slugError
 }
 
+// judgeKey judges what is wrong with an Idempotency-Key.
+func judgeKey(err error) (status int, slug string) {
+	if key, ok := errors.AsType[*KeyError](err); ok {
+		if key.Missing {
+			return http.StatusBadRequest, slugKeyMissing
+		}
+		return http.StatusBadRequest, slugKeyMalformed
+	}
+	switch {
+	case errors.Is(err, txctx.ErrKeyInUse):
+		return http.StatusConflict, slugKeyInUse
+	case errors.Is(err, txctx.ErrKeyReused):
+		return http.StatusUnprocessableEntity, slugKeyReused
+	}
+	return 0, ""
+}
+
 // titles are sentences for people, one for each kind of problem.
 var titles = map[string]string{
 	slugError:          "The request failed.",
 	slugBodyIncomplete: "The request body did not arrive whole.",
 	slugBodyTooLarge:   "The request body is too large.",
-	slugOutcomeUnknown: "The request may or may not have taken effect. Look before sending it again.",
+	slugKeyInUse:       "A request with the same Idempotency-Key is under way.",
+	slugKeyMalformed:   "The Idempotency-Key is not a quoted string of 1 to 255 characters, sent once.",
+	slugKeyMissing:     "The request needs an Idempotency-Key.",
+	slugKeyReused:      "The Idempotency-Key was used for another request.",
+	slugOutcomeUnknown: "The request may or may not have taken effect.",
 	slugTimeout:        "The request took too long. Nothing was changed.",
 	slugUnavailable:    "The database could not complete the request. Nothing was changed.",
 }
 
-func problem(w http.ResponseWriter, status int, slug, retryAfter, instance string) {
-	body, _ := json.Marshal(struct { // strings and an int: it cannot fail
-		Type     string `json:"type"`
-		Title    string `json:"title"`
-		Status   int    `json:"status"`
-		Instance string `json:"instance,omitempty"`
-	}{problemBase + slug, titles[slug], status, instance})
+// problem is the body of an answer (RFC 9457).
+type problem struct {
+	Type     string `json:"type"`
+	Title    string `json:"title"`
+	Status   int    `json:"status"`
+	Detail   string `json:"detail,omitempty"`
+	Instance string `json:"instance,omitempty"`
+
+	retryAfter string
+}
+
+func newProblem(status int, slug string) problem {
+	return problem{Type: problemBase + slug, Title: titles[slug], Status: status}
+}
+
+func (p problem) send(w http.ResponseWriter) {
+	body, _ := json.Marshal(p) // strings and an int: it cannot fail
 	h := w.Header()
 	h.Del("Content-Length")
 	h.Del("Content-Encoding")
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	if retryAfter != "" {
-		h.Set("Retry-After", retryAfter)
+	if p.retryAfter != "" {
+		h.Set("Retry-After", p.retryAfter)
 	}
-	w.WriteHeader(status)
+	w.WriteHeader(p.Status)
 	_, _ = w.Write(append(body, '\n')) // a client that has gone is no failure
 }

@@ -26,8 +26,9 @@ func arrived(orig *http.Request) *http.Request {
 	return r
 }
 
-func newAttemptRequest(ctx context.Context, orig *http.Request, body *capture) *attemptRequest {
-	a := &attemptRequest{ownsForm: orig.MultipartForm == nil}
+// begin makes a copy of orig.
+func (a *attemptRequest) begin(ctx context.Context, orig *http.Request, body *capture) {
+	a.ownsForm = orig.MultipartForm == nil
 	if outer := chi.RouteContext(ctx); outer != nil {
 		// A second run under Mount starts from where the first one had got to,
 		// unless it has a route context of its own.
@@ -45,7 +46,6 @@ func newAttemptRequest(ctx context.Context, orig *http.Request, body *capture) *
 			maps.Copy(a.Trailer, trailer.Clone())
 		}
 	}
-	return a
 }
 
 // copyBack gives outer middleware what routing found out in the last attempt.

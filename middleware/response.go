@@ -14,11 +14,18 @@ import (
 )
 
 // ResponseTooLargeError fails a request whose handler wrote more than
-// Config.MaxResponse. It is answered with 500.
-type ResponseTooLargeError struct{ Limit int64 }
+// Config.MaxResponse, or with an Idempotency-Key more than Config.Keys.MaxAnswer. It
+// is answered with 500.
+type ResponseTooLargeError struct {
+	Limit int64
+	Keyed bool // it is that of Config.Keys
+}
 
 // Error names the limit.
 func (e *ResponseTooLargeError) Error() string {
+	if e.Keyed {
+		return fmt.Sprintf("response body larger than Config.Keys.MaxAnswer (%d bytes)", e.Limit)
+	}
 	return fmt.Sprintf("response body larger than Config.MaxResponse (%d bytes)", e.Limit)
 }
 
@@ -44,18 +51,12 @@ type response struct {
 // sniffLen is how many bytes http.DetectContentType looks at.
 const sniffLen = 512
 
-func newResponse(out http.ResponseWriter, r *http.Request, limit int64, dir string) *response {
-	header := out.Header().Clone()
-	if header == nil {
-		header = make(http.Header)
-	}
-	return &response{
-		out:      out,
-		head:     r.Method == http.MethodHead,
-		limit:    limit,
-		header:   header,
-		body:     spool.Spool{Dir: dir},
-		declared: -1,
+// begin makes w an empty answer, which starts from what outer middleware has set.
+func (w *response) begin(out http.ResponseWriter, r *http.Request, limit int64, dir string) {
+	w.out, w.head, w.limit, w.declared = out, r.Method == http.MethodHead, limit, -1
+	w.body.Dir = dir
+	if w.header = out.Header().Clone(); w.header == nil {
+		w.header = make(http.Header)
 	}
 }
 

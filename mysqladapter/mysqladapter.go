@@ -39,6 +39,12 @@
 // still holds the row after a second, because its network went silent, is killed. Looking
 // takes a connection that is not of the pool.
 //
+// A run with a key, see [txctx.Key], waits for another with the same one for whole
+// seconds, and for one at least: less cannot be said to the server. Its row is one round
+// trip of its own, three on MySQL, and its answer another. The answer travels in hex, so
+// max_allowed_packet must be more than twice the longest. A statement that commits
+// implicitly commits the key without its answer: such runs must have none.
+//
 // # Connections
 //
 // What the driver sends without a context, COMMIT and ROLLBACK, is sent under one, so

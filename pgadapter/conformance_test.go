@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -78,7 +79,8 @@ func openServer(t *testing.T) (*conformance.Database, string) {
 func openPgx(t *testing.T, o conformance.Options) *conformance.Database {
 	d, url := openServer(t)
 	pool := pgtest.Pool(t, url, func(c *pgxpool.Config) { c.MaxConns = int32(o.Conns) })
-	cfg := pgadapter.Config{TxOptions: pgx.TxOptions{IsoLevel: isolation(o)}}
+	// The suite asks what is done where nobody can look.
+	cfg := pgadapter.Config{TxOptions: pgx.TxOptions{IsoLevel: isolation(o)}, NoVerdict: true}
 	if o.Ledger {
 		cfg.Ledger.Table = ledger.DefaultTable
 	}
@@ -109,6 +111,11 @@ func openStdlib(t *testing.T, o conformance.Options) *conformance.Database {
 			Duplicate: func(err error) bool { return sqlState(err) == "23505" },
 			Hurry:     `set lock_timeout = '1s'`,
 			Writable:  `select case when pg_is_in_recovery() then 0 else 1 end`,
+			Bound: func(_, claim string, wait time.Duration) (before, bounded, after string) {
+				return fmt.Sprintf(`set local lock_timeout = '%dms'`, max(50, wait.Milliseconds())),
+					claim, `set local lock_timeout to default`
+			},
+			Renew: `rollback; begin`,
 		}
 	}
 	db := sqladapter.New(stdlib.GetConnector(*cfg), config)

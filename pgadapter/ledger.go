@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/reprise-go/reprise/ledger"
+	"github.com/reprise-go/reprise/txctx"
 )
 
 const engine = "postgres"
+
+var _ txctx.KeyKeeper = (*DB)(nil)
 
 var errNoLedger = errors.New("pgadapter: there is no ledger: Config.Ledger.Table is empty")
 
@@ -53,14 +57,26 @@ func (db *DB) PurgeLedger(ctx context.Context) (deleted int64, err error) {
 	}
 }
 
+// KeepsKeys implements [txctx.KeyKeeper]: for Config.Ledger.Retention, where there is a
+// ledger.
+func (db *DB) KeepsKeys() (retention time.Duration, ok bool) {
+	if !db.cfg.Ledger.On() || db.cfg.TxOptions.AccessMode == pgx.ReadOnly {
+		return 0, false
+	}
+	return db.book.Retention(), true
+}
+
 // commitQuery returns what ends the transaction: COMMIT, in one message with the row of
-// the ledger. If the row cannot be written, the server does not go on to COMMIT.
+// the ledger, or with the answer for the row that was written with a key. If the row cannot be written, the server does not go on to COMMIT.
 func (w *work) commitQuery() string {
 	query := "commit"
 	if q := w.db.cfg.TxOptions.CommitQuery; q != "" {
 		query = q
 	}
-	if w.recorded() {
+	switch answer := w.c.Answer(); {
+	case answer != nil:
+		query = w.db.book.Keep(w.c.RunID(), w.c.Number(), ledger.Answer(*answer)) + "; " + query
+	case w.recorded():
 		query = w.db.book.Mark(w.c.RunID(), w.c.Number()) + "; " + query
 	}
 	return query

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -22,8 +21,14 @@ var _ txctx.Resolver = recordedWork{}
 // errVanished: to be asked again.
 var errVanished = &retryable.Error{
 	Reason: retryable.Serialization,
-	Err:    errors.New("pgadapter: the row of the ledger was rolled back just now"),
+	Err:    errors.New("pgadapter: the row of the ledger was there, and is gone"),
 }
+
+// SQLSTATEs that say where a row is.
+const (
+	uniqueViolation  = "23505" // it is committed
+	lockNotAvailable = "55P03" // it may be
+)
 
 // Resolve implements [txctx.Resolver] by the ledger. A backend that waits for a
 // synchronous standby is left to wait; its row is locked meanwhile.
@@ -62,9 +67,12 @@ func (w recordedWork) look(ctx context.Context) (txctx.Outcome, error) {
 		case results[0].CommandTag.String() != "COMMIT":
 			return txctx.Unknown, errVanished
 		}
-		w.endOrphan(ctx, conn)
+		_, _ = script(ctx, conn, w.orphan().end()) // the replay would wait for its locks
 		return txctx.RolledBack, nil
-	case e == nil || e.Code != "23505":
+	case e != nil && e.Code == lockNotAvailable: // it is being committed, or sits on a key
+		_, _ = script(ctx, conn, "rollback; "+w.orphan().end())
+		return txctx.Unknown, err
+	case e == nil || e.Code != uniqueViolation:
 		return txctx.Unknown, err
 	}
 	results, err := script(ctx, conn, "rollback; "+w.db.book.Look(run, attempt))
@@ -80,17 +88,9 @@ func (w recordedWork) look(ctx context.Context) (txctx.Outcome, error) {
 	return txctx.Committed, nil
 }
 
-// endOrphan ends the backend of an attempt that cannot be committed any more, if it sits
-// in its transaction still: the server may not learn for hours that the connection is
-// gone, and the replay would wait for its locks. Process ids are used again, and poolers
-// make them up, so the age of the transaction must fit, too. Where it cannot be ended,
-// the server will notice by itself.
-func (w recordedWork) endOrphan(ctx context.Context, conn *pgx.Conn) {
-	_, _ = script(ctx, conn, fmt.Sprintf(`select pg_terminate_backend(pid) from pg_stat_activity
-		where pid = %d and datname = current_database() and usename = current_user
-		and state like 'idle in transaction%%' and abs(extract(epoch from now() - xact_start) - %f) < 1`,
-		w.pid, time.Since(w.began).Seconds()))
-}
+// orphan is the session of an attempt whose connection was lost: the server may not learn
+// that for hours.
+func (w recordedWork) orphan() session { return session{w.pid, w.began} }
 
 // connectAnew makes a connection as the pool does, past the pool.
 func (w recordedWork) connectAnew(ctx context.Context) (*pgx.Conn, error) {

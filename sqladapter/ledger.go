@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/reprise-go/reprise/ledger"
 )
@@ -16,6 +17,10 @@ import (
 // written something: where none was more than a plain SELECT or the like. That is one
 // more round trip for such an attempt. A function that writes, called by a view,
 // is not noticed: no attempt must have that for its only write.
+//
+// Where a run has a key, see [txctx.Key], the row is written first, whatever comes then,
+// and the answer is added to it right before COMMIT: two more round trips, and those of
+// Bound.
 type Ledger struct {
 	// Book is the ledger in the language of the database. none, and no ledger
 	Book ledger.Book
@@ -32,10 +37,23 @@ type Ledger struct {
 	// does not, and may lag behind, is no witness. none
 	Writable string
 
-	// EndOwner ends the session of a connection that was given up at COMMIT, and is
-	// alive on the server: it has locked the row for longer than Hurry's second. It is
-	// asked again if that does not help. none
+	// EndOwner ends the session of a connection that was given up, and is alive on the
+	// server: it has locked the row for longer than Hurry's second. It is asked again if
+	// that does not help. none
 	EndOwner func(ctx context.Context, gone driver.Conn)
+
+	// Bound returns the statement that claims a key so that it waits for the locks of
+	// others about as long as wait, and what is to be sent before it and after it, ""
+	// for nothing. When it has waited for so long, the error must be one that Classify
+	// calls LockTimeout. server is what the connection says as [Server]. Leave it out
+	// where writers wait for each other at BEGIN, and not at rows. none: claims wait as
+	// long as all statements do, and what they meet is never txctx.ErrKeyInUse
+	Bound func(server, claim string, wait time.Duration) (before, bounded, after string)
+
+	// Renew is a statement that makes a transaction in which a statement has failed,
+	// as Duplicate, see what is committed by now. It is sent in transactions that are
+	// then rolled back. none: they do so by themselves
+	Renew string
 
 	_ struct{}
 }
@@ -44,6 +62,14 @@ type Ledger struct {
 func (l *Ledger) on() bool { return l.Book != ledger.Book{} }
 
 var errNoLedger = errors.New("sqladapter: there is no ledger: Config.Ledger is empty")
+
+// KeepsKeys implements [txctx.KeyKeeper]: for the ledger's Retention, where there is one.
+func (db *DB) KeepsKeys() (retention time.Duration, ok bool) {
+	if !db.cfg.Ledger.on() || db.cfg.TxOptions.ReadOnly {
+		return 0, false
+	}
+	return db.cfg.Ledger.Book.Retention(), true
+}
 
 // MigrateLedger creates the table of the ledger if it is not there. Two servers may do
 // it at the same time. The error says so where there is no ledger.

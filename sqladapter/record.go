@@ -4,9 +4,9 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
-	"io"
 
 	"github.com/reprise-go/reprise/internal/sqltext"
+	"github.com/reprise-go/reprise/ledger"
 	"github.com/reprise-go/reprise/retryable"
 )
 
@@ -20,7 +20,8 @@ func (w *work) watch(query string) {
 	}
 }
 
-// record writes the row of the attempt. Whatever fails here, COMMIT has not been sent:
+// record writes the row of the attempt, or adds the answer to the one that it has written
+// with its key. Whatever fails here, COMMIT has not been sent:
 // nothing is in doubt.
 func (t *driverTx) record(ctx context.Context) error {
 	w := t.w
@@ -28,7 +29,11 @@ func (t *driverTx) record(ctx context.Context) error {
 		return nil
 	}
 	l := &w.db.cfg.Ledger
-	err := t.conn.direct(ctx, l.Book.Mark(w.c.RunID(), w.c.Number()))
+	row := l.Book.Mark(w.c.RunID(), w.c.Number())
+	if answer := w.c.Answer(); answer != nil {
+		row = l.Book.Keep(w.c.RunID(), w.c.Number(), ledger.Answer(*answer))
+	}
+	err := t.conn.direct(ctx, row)
 	if err == nil {
 		return nil
 	}
@@ -66,27 +71,12 @@ func (c *conn) direct(ctx context.Context, query string) error {
 }
 
 // number returns the one number that a query answers, as text, "" for no row.
-func (c *conn) number(ctx context.Context, query string) (number string, err error) {
-	rows, finish, err := c.directRows(ctx, query)
-	if err != nil {
+func (c *conn) number(ctx context.Context, query string) (string, error) {
+	row, err := c.row(ctx, query, 1)
+	if err != nil || row == nil {
 		return "", err
 	}
-	defer finish()
-	dest := make([]driver.Value, 1)
-	for { // to the end, since some drivers' Close does not watch ctx
-		switch err := rows.Next(dest); err {
-		case nil:
-			if text, ok := dest[0].([]byte); ok {
-				number = string(text)
-			} else {
-				number = fmt.Sprint(dest[0])
-			}
-		case io.EOF: //nolint:errorlint // driver's contract
-			return number, nil
-		default:
-			return "", err
-		}
-	}
+	return string(row[0]), nil
 }
 
 // directRows runs a query past the attempt. finish closes what it returns.

@@ -18,7 +18,10 @@ var _ txctx.Resolver = recordedWork{}
 
 var (
 	errNotWritable = errors.New("sqladapter: the server takes no writes, and may lag behind the one that does")
-	errVanished    = errors.New("sqladapter: the row of the ledger was rolled back just now")
+	errVanished    = &retryable.Error{
+		Reason: retryable.Serialization,
+		Err:    errors.New("sqladapter: the row of the ledger was there, and is gone"),
+	}
 )
 
 // Resolve implements [txctx.Resolver] by the ledger. Where nothing was written, nothing
@@ -80,7 +83,7 @@ func (w recordedWork) look(ctx context.Context) (txctx.Outcome, error) {
 	case void == "1":
 		return txctx.RolledBack, nil
 	}
-	return txctx.Unknown, &retryable.Error{Reason: retryable.Serialization, Err: errVanished}
+	return txctx.Unknown, errVanished
 }
 
 // witness prepares a connection, and returns an error where its server cannot tell.

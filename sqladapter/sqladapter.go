@@ -99,7 +99,10 @@ type DB struct {
 	cfg       Config
 }
 
-var _ txctx.DB = (*DB)(nil)
+var (
+	_ txctx.DB        = (*DB)(nil)
+	_ txctx.KeyKeeper = (*DB)(nil)
+)
 
 // New returns a DB on a new pool of c's connections. New panics if c or cfg.Classify is
 // nil, or cfg.Ledger has a Book and no Duplicate.

@@ -23,6 +23,9 @@
 // locks failed in the middle of it, is looked up: the row of the attempt says. It is
 // one more statement, and one more row in the same transaction, for an attempt that
 // writes. The file is opened anew for that; a database in memory is gone by then.
+//
+// Runs with a key, see [txctx.Key], wait for each other as all writers do, in the queue,
+// and then find the answer: Key.Wait changes nothing, and none is txctx.ErrKeyInUse.
 package sqliteadapter
 
 import (

@@ -22,15 +22,11 @@ type verdict struct {
 // connection is back, and hooks have run if it was committed.
 func (r *run) attempt(n int, before verdict) (v verdict) {
 	started := time.Now()
-	c := &Control{
-		run:    r,
-		number: n,
-		prior:  r.errs,
-		afterL: before.reason.Lost(),
-	}
-	ctx, cancel := r.attemptContext(c)
-	defer cancel()
-	ctx, tx := r.db.Begin(context.WithValue(ctx, controlKey{}, c), c)
+	c := r.control(n)
+	c.afterL = before.reason.Lost()
+	c.live(started)
+	defer c.life.end()
+	ctx, tx := r.db.Begin(&c.life, c)
 	r.emit(Event{Kind: AttemptStarted, Attempt: n})
 
 	ended := func() {
@@ -65,8 +61,10 @@ func (r *run) attempt(n int, before verdict) (v verdict) {
 		}
 	}()
 
-	ferr := r.fn(ctx)
-	v = r.settle(ctx, c, tx, ferr)
+	var over bool
+	if v, over = r.claim(ctx, c, tx); !over {
+		v = r.settle(ctx, c, tx, r.fn(ctx))
+	}
 	ended()
 	reached = true // hooks cannot change what has been committed
 	if v.outcome == Committed && v.err == nil {
@@ -74,24 +72,6 @@ func (r *run) attempt(n int, before verdict) (v verdict) {
 		runHooks(r.ctx, r.log, c.takeHooks())
 	}
 	return v
-}
-
-// attemptContext ends with AttemptTimeout. Where c may wait for the database, it
-// gets a clock that it can stop meanwhile.
-func (r *run) attemptContext(c *Control) (context.Context, context.CancelFunc) {
-	limit := r.policy.AttemptTimeout
-	switch {
-	case limit == retryable.Forever:
-		return context.WithCancel(r.ctx)
-	case r.policy.ConnectWait == 0:
-		return context.WithTimeoutCause(r.ctx, limit, ErrAttemptTimeout)
-	}
-	ctx, cancel := context.WithCancelCause(r.ctx)
-	c.clock = time.AfterFunc(limit, func() { cancel(ErrAttemptTimeout) })
-	return ctx, func() {
-		c.clock.Stop()
-		cancel(nil)
-	}
 }
 
 // settle ends the transaction of an attempt whose function has returned.
@@ -115,6 +95,9 @@ func (r *run) settle(ctx context.Context, c *Control, tx Tx, ferr error) verdict
 		r.rollback(ctx, tx)
 		return verdict{}
 	}
+	if r.o.Key != nil {
+		return r.commitKeyed(ctx, c, tx)
+	}
 	return r.commit(ctx, tx)
 }
 
@@ -131,15 +114,15 @@ func (r *run) settleFailed(ctx context.Context, tx Tx, err error, phase retryabl
 		return verdict{}
 	case errors.Is(err, retryable.ErrRetry):
 		return doomed(err, phase)
-	case errors.Is(context.Cause(ctx), ErrAttemptTimeout) && !errors.Is(err, ErrAttemptTimeout):
+	case ctx.Err() != nil && errors.Is(context.Cause(ctx), ErrAttemptTimeout) && !errors.Is(err, ErrAttemptTimeout):
 		err = errors.Join(err, ErrAttemptTimeout)
 	}
 	return verdict{err: err}
 }
 
 func (r *run) commit(attempt context.Context, tx Tx) verdict {
-	ctx, cancel := detached(attempt, r.policy.CommitTimeout)
-	defer cancel()
+	ctx := controlOf(attempt).detached(r.policy.CommitTimeout)
+	defer ctx.end()
 	outcome, err := tx.Commit(ctx)
 	v := verdict{err: err, outcome: outcome, phase: retryable.Commit}
 	switch outcome {
@@ -162,23 +145,12 @@ func (r *run) commit(attempt context.Context, tx Tx) verdict {
 
 // rollback ends the transaction; that it failed is for the log alone, since the
 // adapter has closed the connection then.
-func (r *run) rollback(ctx context.Context, tx Tx) {
-	ctx, cancel := detached(ctx, r.policy.CommitTimeout)
-	defer cancel()
+func (r *run) rollback(attempt context.Context, tx Tx) {
+	ctx := controlOf(attempt).detached(r.policy.CommitTimeout)
+	defer ctx.end()
 	if err := tx.Rollback(ctx); err != nil {
 		r.log.WarnContext(ctx, "reprise: rollback failed; the connection was closed", "error", err)
 	}
-}
-
-// detached is the context of COMMIT and ROLLBACK, and of what must be done after them:
-// under a context that ends with the request they would lose the connection, or their
-// own outcome.
-func detached(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
-	ctx = context.WithoutCancel(ctx)
-	if limit == retryable.Forever {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, limit)
 }
 
 func doomed(err error, phase retryable.Phase) verdict {

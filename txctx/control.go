@@ -14,10 +14,13 @@ import (
 // called from any goroutine.
 type Control struct {
 	run    *run
+	life   lazy // the attempt's context
+	ending ending
 	number int
 	prior  []error     // why the attempts before were doomed
 	afterL bool        // the attempt before lost its connection
 	clock  *time.Timer // of AttemptTimeout, nil where it need not be stopped
+	answer *Answer     // to be kept with the key of the run, nil until right before COMMIT
 
 	mu    sync.Mutex
 	over  bool

@@ -19,6 +19,9 @@
 // transaction: [AttemptOf], [Fail], [Rollback], [Commit], [AfterCommit],
 // [DisableReplay], [Once].
 //
-// The rest of the package, [DB], [Tx] and [Control], is for those who write an
+// A job that may be started twice has a [Key]: the second run is given what the first
+// one answered, instead of running.
+//
+// The rest of the package, [DB], [Tx], [Claimer] and [Control], is for those who write an
 // adapter.
 package txctx

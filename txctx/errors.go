@@ -40,6 +40,9 @@ type OutcomeUnknownError struct {
 	Err error
 	// Run names the run, for whoever will look: it is the id in the ledger.
 	Run RunID
+	// Keyed says that the run had a [Key], so that running it again with the same key is
+	// safe: it gets the answer of this one if that was committed.
+	Keyed bool
 }
 
 // Error says that the outcome is unknown, and why.

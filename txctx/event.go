@@ -13,7 +13,7 @@ const (
 	// AttemptStarted: an attempt is about to run. Attempt is its number.
 	AttemptStarted EventKind = iota + 1
 	// AttemptEnded: an attempt was committed, rolled back, or lost sight of. All
-	// fields but Pause, Protected and Why are set; Queued, if it had to wait.
+	// fields but Pause, Protected, Why and Stored are set; Queued, if it had to wait.
 	AttemptEnded
 	// ReplayScheduled: the attempt is replayed after Pause, because of Reason.
 	ReplayScheduled
@@ -59,4 +59,8 @@ type Event struct {
 	// have been survived by a replay until the very end. Why says why not.
 	Protected bool
 	Why       string
+
+	// Stored reports, at RequestFinished, that the run had a [Key] whose answer
+	// was found: the function was not called, or not in the last attempt.
+	Stored bool
 }

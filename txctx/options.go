@@ -21,6 +21,14 @@ type Options struct {
 	// COMMIT is unknown. false
 	Idempotent bool
 
+	// Key makes the run happen once: where an earlier run with the same key was
+	// committed, its answer is given to Key.Stored and the function is not
+	// called. The key is claimed first thing in every attempt, which begins the
+	// transaction, and kept with the attempt that is committed; what is rolled
+	// back, by Veto and Rollback as well, keeps nothing. It needs an adapter with
+	// a ledger, see [KeyKeeper], and a run that is not ReadOnly. none
+	Key *Key
+
 	// Veto is asked after the function has returned nil and called neither
 	// Commit nor Rollback: true rolls the attempt back and keeps its result. The
 	// middleware puts the status of the answer here. none

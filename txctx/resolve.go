@@ -28,16 +28,16 @@ func (r *run) resolve(ctx context.Context, tx Tx, lost error) verdict {
 	case Unknown:
 		v.replay = r.mayRepeat()
 		if !v.replay {
-			v.err = &OutcomeUnknownError{Err: lost, Run: r.runID()}
+			v.err = &OutcomeUnknownError{Err: lost, Run: r.runID(), Keyed: r.o.Key != nil}
 		}
 	}
 	return v
 }
 
 // look finds out what became of the attempt, and tells who observes.
-func (r *run) look(ctx context.Context, res Resolver) (Outcome, error) {
-	ctx, cancel := detached(ctx, r.policy.ResolveFor)
-	defer cancel()
+func (r *run) look(attempt context.Context, res Resolver) (Outcome, error) {
+	ctx := controlOf(attempt).detached(r.policy.ResolveFor)
+	defer ctx.end()
 	started := time.Now()
 	outcome, err := lookUntilKnown(ctx, res)
 	r.emit(Event{Kind: OutcomeLookedUp, Attempt: controlOf(ctx).number, Outcome: outcome, Err: err, Duration: time.Since(started)})

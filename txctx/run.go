@@ -16,7 +16,9 @@ import (
 // limits of o.Retry.
 //
 // Run returns
-//   - nil: committed, or rolled back because fn asked for it with [Rollback];
+//   - nil: committed; or rolled back because fn asked for it with [Rollback], or
+//     because o.Key was answered already;
+//   - [ErrKeyInUse], [ErrKeyReused]: o.Key could not be claimed; fn was not called;
 //   - the error of fn, or the cause of ctx, unchanged: rolled back;
 //   - *retryable.ExhaustedError: doomed, and no replay was possible; rolled back;
 //   - *[OutcomeUnknownError]: COMMIT was sent, no answer came, and the outcome could
@@ -31,7 +33,8 @@ import (
 // ignored, it neither commits nor replays, and its error is returned after
 // dooming the outer attempt if it is retryable. A Run on another db inside an
 // attempt panics, since its commit would be repeated by a replay of the outer
-// one. Run also panics if db is nil or o.Retry is invalid.
+// one. Run also panics if db is nil or o.Retry is invalid, and with a Key if db keeps
+// no keys or o.ReadOnly is set.
 func Run(ctx context.Context, db DB, o Options, fn func(ctx context.Context) error) error {
 	if c := controlOf(ctx); c != nil && !c.isOver() {
 		return c.join(ctx, db, fn)
@@ -48,10 +51,12 @@ type run struct {
 	fn     func(context.Context) error
 	log    *slog.Logger
 	start  time.Time
+	first  Control // of attempt 1, which is the only one of most
 	once   onceCells
 	errs   []error // why attempts were doomed, oldest first
 
 	committed bool
+	stored    bool // the answer of an earlier run was found
 
 	mu       sync.Mutex
 	id       RunID // zero until it is asked for
@@ -65,12 +70,23 @@ func newRun(ctx context.Context, db DB, o Options, fn func(context.Context) erro
 	if err := o.Retry.Validate(); err != nil {
 		panic("txctx: Run: Options.Retry." + err.Error())
 	}
+	mustKeepKeys(db, &o)
 	r := &run{ctx: ctx, db: db, o: o, fn: fn, start: time.Now(), log: o.Logger}
 	r.policy = o.Retry.WithDefaults()
 	if r.log == nil {
 		r.log = slog.Default()
 	}
 	return r
+}
+
+// control returns that of attempt n.
+func (r *run) control(n int) *Control {
+	c := &r.first
+	if n > 1 {
+		c = new(Control) // goroutines may have kept the one before
+	}
+	c.run, c.number, c.prior = r, n, r.errs
+	return c
 }
 
 // loop makes attempts until one is not to be replayed.
@@ -153,7 +169,7 @@ func (r *run) keep(err error) {
 }
 
 func (r *run) finish(n int, err error) {
-	ev := Event{Kind: RequestFinished, Attempt: n, Err: err, Duration: time.Since(r.start), Protected: true}
+	ev := Event{Kind: RequestFinished, Attempt: n, Err: err, Duration: time.Since(r.start), Protected: true, Stored: r.stored}
 	if r.committed {
 		ev.Outcome = Committed
 	} else if _, unknown := err.(*OutcomeUnknownError); unknown { //nolint:errorlint // made by Run itself

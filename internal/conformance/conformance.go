@@ -124,6 +124,7 @@ func Run(t *testing.T, e Engine) {
 		{"Loss", losses},
 		{"Outcome", outcomes},
 		{"Ledger", ledgers},
+		{"Keys", keys},
 		{"Pool", pools},
 	}
 	for _, g := range groups {

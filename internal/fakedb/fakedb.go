@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/reprise-go/reprise/retryable"
 	"github.com/reprise-go/reprise/txctx"
@@ -30,6 +31,9 @@ type Attempt struct {
 	// beyond succeed. An error without a reason fails the transaction as in
 	// PostgreSQL: later statements and COMMIT are refused by the server.
 	Statements []error
+
+	// Claim runs as part of claiming a key: to block, or to fail. none
+	Claim func(ctx context.Context) error
 
 	// Exec runs as part of every statement, with the context of the statement:
 	// to block, or to fail by name. none
@@ -90,16 +94,22 @@ type DB struct {
 	log       []string
 	committed []string
 	open      int
+	retention time.Duration // 0: no keys are kept
+	keys      map[[32]byte]*claim
 }
 
-var _ txctx.DB = (*DB)(nil)
+var (
+	_ txctx.DB        = (*DB)(nil)
+	_ txctx.KeyKeeper = (*DB)(nil)
+)
 
 // New returns a database whose attempts meet the script, one after the other,
 // over all runs. Attempts beyond it succeed.
 func New(script ...Attempt) *DB { return &DB{script: slices.Clone(script)} }
 
 // Log returns what has reached the database, oldest first: "dial: ERROR", "ping",
-// "begin N", "exec NAME", "savepoint NAME", "commit", "rollback" and the like.
+// "begin N", "claim", "exec NAME", "savepoint NAME", "commit", "rollback" and the
+// like.
 // Statements that were refused without asking it are not in it.
 func (db *DB) Log() []string {
 	db.mu.Lock()

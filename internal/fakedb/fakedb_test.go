@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -129,4 +131,62 @@ func TestAlwaysMeetsEveryAttempt(t *testing.T) {
 	if exhausted, ok := errors.AsType[*retryable.ExhaustedError](err); !ok || exhausted.Attempts != 3 {
 		t.Errorf("got %v", err)
 	}
+}
+
+// TestKeys: whoever holds a key is waited for, and only what was committed is kept.
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		lost := fakedb.Fault(retryable.Disconnected)
+		db := fakedb.New(
+			fakedb.Attempt{CommitErr: lost, Outcome: txctx.Unknown},
+			fakedb.Attempt{},
+			fakedb.Attempt{CommitErr: lost, Outcome: txctx.Unknown, Applied: true},
+		)
+		if _, ok := db.KeepsKeys(); ok {
+			t.Error("it keeps keys unasked")
+		}
+		if retention, ok := db.KeepKeys(time.Hour).KeepsKeys(); !ok || retention != time.Hour {
+			t.Errorf("keeps keys for %v, %t", retention, ok)
+		}
+		body := []byte("abc")
+		run := func(fingerprint byte, fn func(context.Context) error) (found *txctx.Answer, err error) {
+			err = txctx.Run(t.Context(), db, txctx.Options{Key: &txctx.Key{
+				ID: [32]byte{1}, Fingerprint: [32]byte{fingerprint}, Wait: time.Minute,
+				Answer: func() (txctx.Answer, error) { return txctx.Answer{Body: body}, nil },
+				Stored: func(a txctx.Answer) { found = &a },
+			}}, fn)
+			return found, err
+		}
+		unknown := func(name string) {
+			t.Helper()
+			found, err := run(1, exec(name))
+			if _, ok := errors.AsType[*txctx.OutcomeUnknownError](err); !ok || found != nil {
+				t.Errorf("%v, %v", found, err)
+			}
+		}
+		unknown("lost")
+		failed := errors.New("failed")
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, err := run(1, func(context.Context) error { time.Sleep(time.Second); return failed }) // of the bubble
+			if !errors.Is(err, failed) {
+				t.Error(err)
+			}
+		}()
+		synctest.Wait()
+		unknown("a") // when the other has failed
+		<-done
+		body[0] = 'x' // not in what is kept
+		if found, err := run(1, exec("b")); err != nil || found == nil || string(found.Body) != "abc" {
+			t.Errorf("%v, %v", found, err)
+		}
+		if _, err := run(2, exec("c")); !errors.Is(err, txctx.ErrKeyReused) {
+			t.Error(err)
+		}
+		if diff := cmp.Diff([]string{"a"}, db.Committed()); diff != "" || len(db.Answers()) != 1 || db.Open() != 0 {
+			t.Errorf("%d answers, %d transactions open, committed (-want +got):\n%s", len(db.Answers()), db.Open(), diff)
+		}
+	})
 }

@@ -29,6 +29,7 @@ type transaction struct {
 	failed  error // what failed the transaction without dooming the attempt
 	n       int   // statements so far
 	pending []string
+	claim   *claim // of a key, nil without
 }
 
 // Handle is the transaction as a handler sees it.
@@ -194,6 +195,7 @@ func (e *ending) Commit(ctx context.Context) (txctx.Outcome, error) {
 	if !tx.end(ctx) {
 		return txctx.Committed, nil
 	}
+	defer tx.release()
 	outcome, err := txctx.Committed, s.CommitErr
 	switch {
 	case tx.failed != nil:
@@ -204,6 +206,7 @@ func (e *ending) Commit(ctx context.Context) (txctx.Outcome, error) {
 	tx.db.note("commit", err)
 	if outcome == txctx.Committed || (outcome == txctx.Unknown && s.Applied) {
 		tx.db.apply(tx.pending)
+		tx.keep()
 	}
 	return outcome, err
 }
@@ -214,6 +217,7 @@ func (e *ending) Rollback(ctx context.Context) error {
 	if !tx.end(ctx) {
 		return nil
 	}
+	defer tx.release()
 	if tx.dead {
 		tx.db.note("close", nil)
 		return nil
