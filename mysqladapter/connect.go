@@ -20,7 +20,8 @@ const notWritten = "bad connection"
 // connector makes connections that know their id, and does not wait for ever.
 type connector struct {
 	driver.Connector
-	limit time.Duration
+	limit            time.Duration
+	startTransaction bool // see Config
 }
 
 // Connect implements [driver.Connector]. The driver's own timeout is for dialing
@@ -56,5 +57,13 @@ func (c *connector) connect(ctx context.Context) (driver.Conn, error) {
 		_ = inner.Close()
 		return nil, err
 	}
-	return &conn{raw: r, id: id, version: version, made: time.Now()}, nil
+	made := &conn{raw: r, id: id, version: version, made: time.Now()}
+	if c.startTransaction {
+		return made, nil
+	}
+	if err := made.session.read(ctx, r, version); err != nil {
+		_ = inner.Close()
+		return nil, err
+	}
+	return made, nil
 }

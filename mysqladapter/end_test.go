@@ -9,22 +9,22 @@ import (
 )
 
 // session is a connection to a server that has been up for so many seconds.
-type session struct {
+type fakeSession struct {
 	raw
 	up     string
 	killed []string
 }
 
-func (s *session) Connect(context.Context) (driver.Conn, error) { return s, nil }
-func (s *session) Driver() driver.Driver                        { return nil }
-func (s *session) Close() error                                 { return nil }
+func (s *fakeSession) Connect(context.Context) (driver.Conn, error) { return s, nil }
+func (s *fakeSession) Driver() driver.Driver                        { return nil }
+func (s *fakeSession) Close() error                                 { return nil }
 
-func (s *session) ExecContext(_ context.Context, q string, _ []driver.NamedValue) (driver.Result, error) {
+func (s *fakeSession) ExecContext(_ context.Context, q string, _ []driver.NamedValue) (driver.Result, error) {
 	s.killed = append(s.killed, q)
 	return nil, nil
 }
 
-func (s *session) QueryContext(context.Context, string, []driver.NamedValue) (driver.Rows, error) {
+func (s *fakeSession) QueryContext(context.Context, string, []driver.NamedValue) (driver.Rows, error) {
 	return &status{value: s.up}, nil
 }
 
@@ -51,7 +51,7 @@ func (s *status) Next(dest []driver.Value) error {
 func TestNobodyElsesSessionIsKilled(t *testing.T) {
 	gone := &conn{id: "7", made: time.Now().Add(-time.Hour)}
 	for up, want := range map[string]int{"3590": 0, "3610": 1, "": 0, "up": 0} {
-		s := &session{up: up}
+		s := &fakeSession{up: up}
 		(&connector{Connector: s}).end(context.Background(), gone)
 		if len(s.killed) != want || want == 1 && s.killed[0] != "kill connection 7" {
 			t.Errorf("up for %s s: %q", up, s.killed)

@@ -14,31 +14,63 @@ import (
 	"github.com/reprise-go/reprise/txctx"
 )
 
-// TestHowTransactionsBegin: each option in the server's own words, and one round trip
-// more for the isolation level alone.
+// TestHowTransactionsBegin: by their first statement. Setting the session is a round trip
+// where it was set in another way before, and none for the next transaction. Outside of
+// transactions everything is as the connection was made.
+//
+// Mutations seen to fail it: leave autocommit off outside of transactions; forget how the
+// session was set.
 func TestHowTransactionsBegin(t *testing.T) {
 	serializable := mysqladapter.Config{TxOptions: sql.TxOptions{Isolation: sql.LevelSerializable}}
 	for _, tt := range []struct {
-		cfg      mysqladapter.Config
-		readOnly bool
-		want     []string
+		cfg        mysqladapter.Config
+		readOnly   bool
+		set, reset string
 	}{
-		{mysqladapter.Config{}, false, []string{"START TRANSACTION"}},
-		{mysqladapter.Config{}, true, []string{"START TRANSACTION READ ONLY"}},
-		{serializable, false, []string{"SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "START TRANSACTION"}},
-		{serializable, true, []string{"SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "START TRANSACTION READ ONLY"}},
+		{mysqladapter.Config{}, false, "set autocommit = 0", "set autocommit = 1"},
+		{mysqladapter.Config{}, true, "set autocommit = 0, session tx_read_only = 1", "set autocommit = 1, session tx_read_only = 0"},
+		{serializable, false, "set autocommit = 0, session tx_isolation = 'SERIALIZABLE'",
+			"set autocommit = 1, session tx_isolation = 'REPEATABLE-READ'"},
+		{serializable, true, "set autocommit = 0, session tx_isolation = 'SERIALIZABLE', session tx_read_only = 1",
+			"set autocommit = 1, session tx_isolation = 'REPEATABLE-READ', session tx_read_only = 0"},
 	} {
 		b, p := proxied(t, "", tt.cfg)
+		b.db.SQL().SetMaxOpenConns(1)
+		attempt := func() {
+			t.Helper()
+			if _, err := b.run(txctx.Options{ReadOnly: tt.readOnly}, func(ctx context.Context) error { return exec(ctx, `select 1`) }); err != nil {
+				t.Error(err)
+			}
+		}
+		outside := func() {
+			t.Helper()
+			if _, err := b.db.SQL().ExecContext(t.Context(), "do 1"); err != nil {
+				t.Error(err)
+			}
+		}
 		p.ResetCounts()
-		if _, err := b.run(txctx.Options{ReadOnly: tt.readOnly}, func(ctx context.Context) error { return exec(ctx, `select 1`) }); err != nil {
-			t.Error(err)
+		attempt()
+		attempt()
+		outside()
+		outside()
+		attempt()
+		want := []string{tt.set, "select 1", "COMMIT", "select 1", "COMMIT", tt.reset, "do 1", "do 1", tt.set, "select 1", "COMMIT"}
+		if got := p.Queries(); !slices.Equal(got, want) || p.Flushes() != int64(len(want)) {
+			t.Errorf("sent %q in %d round trips, want %q", got, p.Flushes(), want)
 		}
-		if got, want := p.Queries(), append(tt.want, "select 1", "COMMIT"); !slices.Equal(got, want) {
-			t.Errorf("sent %q, want %q", got, want)
-		}
-		if got, want := p.Flushes(), int64(len(tt.want)+2); got != want {
-			t.Errorf("%d round trips, want %d", got, want)
-		}
+	}
+}
+
+// TestStartTransaction: in so many words, for proxies that need to hear them.
+func TestStartTransaction(t *testing.T) {
+	b, p := proxied(t, "", mysqladapter.Config{StartTransaction: true, TxOptions: sql.TxOptions{Isolation: sql.LevelSerializable}})
+	p.ResetCounts()
+	if _, err := b.run(txctx.Options{ReadOnly: true}, func(ctx context.Context) error { return exec(ctx, `select 1`) }); err != nil {
+		t.Error(err)
+	}
+	want := []string{"SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "START TRANSACTION READ ONLY", "select 1", "COMMIT"}
+	if got := p.Queries(); !slices.Equal(got, want) {
+		t.Errorf("sent %q, want %q", got, want)
 	}
 }
 

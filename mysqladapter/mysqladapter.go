@@ -45,14 +45,23 @@
 // max_allowed_packet must be more than twice the longest. A statement that commits
 // implicitly commits the key without its answer: such runs must have none.
 //
+// # Round trips
+//
+// Transactions begin by themselves, under autocommit=0, so BEGIN costs nothing. A
+// connection whose last transaction had another isolation level or access mode, or which
+// was used outside of attempts meanwhile, is set by one round trip; outside of attempts it
+// is always as the program made it. autocommit cannot be set inside an attempt.
+//
+// A statement with arguments is prepared once on a connection, which keeps the last 64,
+// instead of each time; interpolateParams=true needs no statements at all.
+//
 // # Connections
 //
 // What the driver sends without a context, COMMIT and ROLLBACK, is sent under one, so
 // that Policy.CommitTimeout holds. Making a connection, from the dial to the first
-// answer, takes at most the DSN's timeout, 10 s where it has none. An isolation level
-// costs one more round trip at BEGIN and ends with its transaction; what a handler
-// sets for the session, and locks of GET_LOCK, do not. Under [sql.Conn.Raw] the
-// driver's own connection is two Raw methods deep.
+// answers, takes at most the DSN's timeout, 10 s where it has none. What a handler sets
+// for the session, and locks of GET_LOCK, outlive its transaction. Under [sql.Conn.Raw]
+// the driver's own connection is two Raw methods deep.
 //
 // All other parameters of the DSN are the program's: with parseTime=true, columns of
 // dates can be scanned into time.Time; rejectReadOnly=true is not needed, and hides
@@ -86,6 +95,11 @@ type Config struct {
 	// Classify is asked first about every error of the database; None leaves the
 	// verdict to the package's Classify. none
 	Classify retryable.Classifier
+
+	// StartTransaction begins transactions by START TRANSACTION, with SET TRANSACTION
+	// before it where there is an isolation level: for proxies that do not understand
+	// autocommit=0. false
+	StartTransaction bool
 
 	// Ledger is where requests record that they happened, so that the outcome of a
 	// COMMIT whose answer was lost can be looked up. Its table is made by
@@ -133,7 +147,7 @@ func open(c driver.Connector, limit time.Duration, cfg Config) *DB {
 	if err := cfg.Ledger.Validate(); err != nil {
 		panic("mysqladapter: New: Config.Ledger." + err.Error())
 	}
-	known := &connector{c, limit}
+	known := &connector{c, limit, cfg.StartTransaction}
 	return &DB{sqladapter.New(known, sqladapter.Config{
 		Classify:  cfg.Classify.Or(Classify),
 		TxOptions: cfg.TxOptions,

@@ -91,12 +91,11 @@ func (s stuck) Connect(ctx context.Context) (driver.Conn, error) {
 	}, nil
 }
 
-func (c stuckConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
-	if _, err := c.ExecContext(ctx, "set transaction isolation level serializable", nil); err != nil {
-		return nil, err
+func (c stuckConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if strings.HasPrefix(query, "set autocommit") {
+		query = `signal sqlstate 'HY000' set mysql_errno = 1105`
 	}
-	_, err := c.ExecContext(ctx, `signal sqlstate 'HY000' set mysql_errno = 1105`, nil)
-	return nil, err
+	return c.ExecerContext.ExecContext(ctx, query, args)
 }
 
 func (c stuckConn) Close() error { *c.closed++; return c.Conn.Close() }

@@ -70,8 +70,7 @@ func TestRule14_ANetworkThatGoesSilentIsBounded(t *testing.T) {
 	}{
 		"COMMIT":                      {rule: at("commit"), runs: 1, want: isUnknown},
 		"ROLLBACK":                    {rule: at("rollback"), end: boom, runs: 1, want: isBoom},
-		"BEGIN":                       {rule: at("start transaction"), runs: 2, want: isNil},
-		"SET":                         {cfg: serializable, rule: at("set transaction"), runs: 2, want: isNil},
+		"BEGIN":                       {cfg: serializable, rule: at("set autocommit"), runs: 2, want: isNil},
 		"a row":                       {rule: row(3), left: `select * from effect`, runs: 2, want: isNil},
 		"a row of another result set": {rule: row(7), left: `call two()`, runs: 1, want: isFenced},
 	} {

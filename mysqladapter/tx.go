@@ -10,10 +10,7 @@ import (
 // tx is a transaction of the driver, which sends COMMIT and ROLLBACK under no context
 // and would read for ever where no answer comes. As statements they run under one:
 // when it ends, the driver closes the connection.
-type tx struct {
-	driver.Tx
-	conn raw
-}
+type tx struct{ conn *conn }
 
 var _ sqladapter.ContextTx = (*tx)(nil)
 
@@ -30,7 +27,14 @@ func (t *tx) CommitContext(ctx context.Context) error {
 // RollbackContext implements [sqladapter.ContextTx].
 func (t *tx) RollbackContext(ctx context.Context) error { return t.send(ctx, "ROLLBACK") }
 
+// Commit implements [driver.Tx].
+func (t *tx) Commit() error { return t.CommitContext(context.Background()) }
+
+// Rollback implements [driver.Tx].
+func (t *tx) Rollback() error { return t.RollbackContext(context.Background()) }
+
 func (t *tx) send(ctx context.Context, query string) error {
-	_, err := t.conn.ExecContext(ctx, query, nil)
+	t.conn.session.inTx = false
+	_, err := t.conn.raw.ExecContext(ctx, query, nil)
 	return err
 }

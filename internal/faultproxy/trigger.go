@@ -29,14 +29,40 @@ func Byte(dir Dir, n int64) Trigger {
 	}}
 }
 
-// SQL is a message whose SQL contains text, in any case. A prepared statement is
-// sent once: its later executions hold no SQL.
+// SQL is a message whose SQL contains text, in any case, between words: "commit" is not
+// in "autocommit". A prepared statement is sent once: its later executions hold no SQL.
 func SQL(text string) Trigger {
-	text = strings.ToLower(text)
-	t := SQLFunc(func(sql string) bool { return strings.Contains(strings.ToLower(sql), text) })
+	t := SQLFunc(Mentions(text))
 	t.name = fmt.Sprintf("SQL %q", text)
 	return t
 }
+
+// Mentions returns what reports whether an SQL contains text, as [SQL] does.
+func Mentions(text string) func(sql string) bool {
+	text = strings.ToLower(text)
+	return func(sql string) bool {
+		rest := strings.ToLower(sql)
+		for before := byte(' '); ; {
+			i := strings.Index(rest, text)
+			if i < 0 || text == "" {
+				return i == 0
+			}
+			if i > 0 {
+				before = rest[i-1]
+			}
+			after := byte(' ')
+			if end := i + len(text); end < len(rest) {
+				after = rest[end]
+			}
+			if !(inWord(before) && inWord(text[0])) && !(inWord(after) && inWord(text[len(text)-1])) {
+				return true
+			}
+			before, rest = rest[i], rest[i+1:]
+		}
+	}
+}
+
+func inWord(b byte) bool { return b == '_' || '0' <= b && b <= '9' || 'a' <= b && b <= 'z' }
 
 // SQLFunc is a message whose SQL match likes. It is called under a lock and must
 // not call the proxy.

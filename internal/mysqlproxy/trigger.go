@@ -2,7 +2,6 @@ package mysqlproxy
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/reprise-go/reprise/internal/faultproxy"
 )
@@ -18,10 +17,11 @@ func Message(dir faultproxy.Dir, typ byte) faultproxy.Trigger {
 }
 
 // Reply is the message that completes the reply to a COM_QUERY whose SQL contains
-// text, in any case: an OK, ERR or EOF. The server has done what it reports.
+// text, as [faultproxy.SQL] has it: an OK, ERR or EOF. The server has done what it
+// reports.
 func Reply(text string) faultproxy.Trigger {
-	text = strings.ToLower(text)
+	mentions := faultproxy.Mentions(text)
 	return faultproxy.When(faultproxy.Down, fmt.Sprintf("reply to %q", text), func(m *faultproxy.Message) bool {
-		return m.Tag != "" && strings.Contains(strings.ToLower(m.Tag), text)
+		return m.Tag != "" && mentions(m.Tag)
 	})
 }
