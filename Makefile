@@ -4,9 +4,10 @@ GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 30s
 # gotestsum runs go test and says how many tests ran, and which were skipped.
 GOTESTSUM := go run gotest.tools/gotestsum@v1.13.0 --format pkgname
+GOTESTSUM_VERBOSE := go run gotest.tools/gotestsum@v1.13.0 --format standard-verbose
 GO_TEST := REPRISE_REQUIRE_SERVERS=1 $(GOTESTSUM) -- -race -shuffle=on -count=1
 # Modules of their own, so that what they need reaches no user's go.sum.
-MODULES := example/ecosystem
+MODULES := example/ecosystem bench
 
 .DEFAULT_GOAL := help
 
@@ -19,16 +20,21 @@ setup: ## install what the tests need and is missing (Debian, Ubuntu, macOS)
 	@scripts/setup.sh
 
 .PHONY: test
-test: setup ## install what is missing and run all tests, long suites in their short form
-	$(GO_TEST) -short ./...
+test: setup ## install what is missing and run all tests but the torture, long suites in their short form
+	$(GO_TEST) -short $$(go list ./... | grep -v /internal/torture)
 
 .PHONY: ecosystem
-ecosystem: setup ## test the recipes for ORMs and generators
+ecosystem: setup ## test the recipes for ORMs and generators, and that each variant of the benchmarks does its work
 	@for dir in $(MODULES); do (cd $$dir && $(GO_TEST) ./...) || exit 1; done
 
 .PHONY: storm
 storm: setup ## book seats from 32 clients while connections are killed, for 20 s on each database
 	REPRISE_REQUIRE_SERVERS=1 go test -race -count=1 -v -run 'TestBookingsSurviveTerminatedBackends' ./example/server
+
+.PHONY: torture
+torture: setup ## prove that nothing is lost or done twice, under faults of all kinds (LONG=1: 10,000 requests a database; SEED=n: once more)
+	REPRISE_REQUIRE_SERVERS=1 $(GOTESTSUM_VERBOSE) -- -race -count=1 -timeout 90m ./internal/torture/... \
+		$(if $(LONG),-torture.long) $(if $(SEED),-torture.seed=$(SEED))
 
 .PHONY: fuzz
 fuzz: ## fuzz every target for FUZZTIME (30s)
@@ -38,7 +44,11 @@ fuzz: ## fuzz every target for FUZZTIME (30s)
 	done
 
 .PHONY: bench
-bench: ## benchmark the library
+bench: setup ## measure Reprise beside pgx, cockroach-go, go-transaction-manager and database/sql: 20 minutes (BENCH='-rounds 3 -only "PostgreSQL, one write"')
+	cd bench && go run . -svg ../docs/bench.svg $(BENCH)
+
+.PHONY: microbench
+microbench: setup ## benchmark single functions
 	go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: run

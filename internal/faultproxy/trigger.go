@@ -54,7 +54,8 @@ func Mentions(text string) func(sql string) bool {
 			if end := i + len(text); end < len(rest) {
 				after = rest[end]
 			}
-			if !(inWord(before) && inWord(text[0])) && !(inWord(after) && inWord(text[len(text)-1])) {
+			inside := inWord(before) && inWord(text[0]) || inWord(after) && inWord(text[len(text)-1])
+			if !inside {
 				return true
 			}
 			before, rest = rest[i], rest[i+1:]
