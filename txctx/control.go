@@ -90,9 +90,16 @@ func (c *Control) Forgive() {
 	}
 }
 
-// Fence is DisableReplay for adapters: something happened in this attempt that
-// its rollback does not undo.
-func (c *Control) Fence(why string) { c.run.fenceOff(why) }
+// Fence is DisableReplay for adapters: something may have been committed in this attempt
+// that its rollback does not undo, such as what came before data definition on MySQL. If
+// the attempt is doomed, the result is an *[OutcomeUnknownError]: nobody can say that
+// nothing was changed.
+func (c *Control) Fence(why string) {
+	c.run.fenceOff(why)
+	c.run.mu.Lock()
+	defer c.run.mu.Unlock()
+	c.run.leaked = true
+}
 
 // ReadOnly reports whether the transaction is to be READ ONLY.
 func (c *Control) ReadOnly() bool { return c.run.o.ReadOnly }

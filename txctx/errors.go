@@ -30,10 +30,11 @@ var errLeft = errors.New("reprise: the function panicked or called runtime.Goexi
 // errRolledBack is for adapters that roll back and do not say why.
 var errRolledBack = errors.New("reprise: the transaction was rolled back instead of committed")
 
-// OutcomeUnknownError says that COMMIT was sent and nobody can say what became
-// of it: everything the attempt did is in the database, or nothing. Run returns
-// it, as *OutcomeUnknownError, when the outcome could not be looked up and the
-// run is not declared Idempotent. It is not retryable.ErrRetry.
+// OutcomeUnknownError says that nobody can say what became of an attempt: COMMIT was sent,
+// and everything it did is in the database, or nothing; or a statement may have committed
+// a part of it, see [Control.Fence]. Run returns it, as *OutcomeUnknownError, when the
+// outcome could not be looked up and the run is not declared Idempotent. It is not
+// retryable.ErrRetry.
 type OutcomeUnknownError struct {
 	// Err is what happened instead of an answer to COMMIT, and why the outcome could
 	// not be found out.

@@ -61,6 +61,7 @@ type run struct {
 	mu       sync.Mutex
 	id       RunID // zero until it is asked for
 	fenceWhy string
+	leaked   bool // something may have been committed that the attempt's rollback does not undo
 }
 
 func newRun(ctx context.Context, db DB, o Options, fn func(context.Context) error) *run {
@@ -119,7 +120,7 @@ func (r *run) loop() (err error) {
 			}
 		}
 		if why != "" {
-			last.err = r.exhausted(n, why)
+			last.err = r.givenUp(n, why)
 			break
 		}
 	}
@@ -145,7 +146,19 @@ func (r *run) mayReplay(n int, pause time.Duration) string {
 	return ""
 }
 
-// exhausted is the result of a run whose attempt n was doomed and is the last.
+// givenUp is the result of a run whose attempt n was doomed and is the last: that nothing
+// was changed, unless a part of it was committed behind everybody's back.
+func (r *run) givenUp(n int, why string) error {
+	err := r.exhausted(n, why)
+	r.mu.Lock()
+	leaked := r.leaked
+	r.mu.Unlock()
+	if !leaked {
+		return err
+	}
+	return &OutcomeUnknownError{Err: err, Run: r.runID()}
+}
+
 func (r *run) exhausted(n int, why string) error {
 	e := &retryable.ExhaustedError{Attempts: n, Errs: r.errs, Why: why}
 	if why == whyContext {
