@@ -117,7 +117,7 @@ func (f *flush) open(ctx context.Context, conn *pgx.Conn) error {
 // ofTrace reports whether the server did not understand the question.
 func ofTrace(err error) bool {
 	pre, ok := errors.AsType[pgx.ErrPreprocessingBatch](err)
-	return ok && pre.SQL() == traceQuery && serverError(err) != nil
+	return ok && (pre.SQL() == traceQuery || pre.SQL() == pooledQuery) && serverError(err) != nil
 }
 
 func (f *flush) queue(ctx context.Context, conn *pgx.Conn) {
@@ -137,7 +137,7 @@ func (f *flush) queue(ctx context.Context, conn *pgx.Conn) {
 	}
 	f.asks = f.asks && traceable(conn) && !f.w.db.untraceable.Load()
 	if f.asks {
-		b.Queue(traceQuery)
+		b.Queue(questionOf(conn))
 	}
 	f.br = conn.SendBatch(ctx, &b)
 }

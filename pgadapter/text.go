@@ -57,7 +57,7 @@ func (t *text) run(ctx context.Context, conn *pgx.Conn) (answered bool) {
 	}
 	asks, length := t.asks && traceable(conn), utf8.RuneCountInString(sql)
 	if asks {
-		sql += "\n;" + traceQuery // the line may end in a comment
+		sql += "\n;" + questionOf(conn) // the line may end in a comment
 	}
 	results := conn.PgConn().Exec(ctx, sql)
 	t.tag = pgconn.CommandTag{}

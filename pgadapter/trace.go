@@ -21,16 +21,16 @@ import (
 // statistics of the background writer were reset, which a crash does, too. None of them
 // needs a privilege, or is slow to read.
 //
-// The system's identifier is that of the connection. Behind a pooler that may be another
-// server's than the transaction's; the times, to the microsecond, tell servers apart, too.
+// A session does not outlive any of these, so that the token is read once in the life of a
+// connection. Behind a pooler, where the next transaction may be in another session, it is
+// read with the number; only the system's identifier is that of the connection there, and
+// the times, to the microsecond, tell servers apart, too.
 type trace struct {
 	known bool // asked and answered
 	owed  bool // something may have been written since, and nobody has asked yet
 	xid   string
-	token string
-	pid   string
-	home  string    // the system's identifier
-	sent  time.Time // about when COMMIT was
+	origin
+	sent time.Time // about when COMMIT was
 }
 
 // traceColumn is the name by which the answer is told from other results.
@@ -45,16 +45,19 @@ pg_catalog.encode(pg_catalog.timestamptz_send(pg_catalog.pg_stat_get_bgwriter_st
 
 // traceQuery gives the transaction a number, if it has none yet: also NOTIFY and deferred
 // triggers take theirs at COMMIT only.
-const traceQuery = `select pg_catalog.pg_backend_pid()::text as ` + traceColumn + `,
-case when pg_catalog.pg_is_in_recovery() then null else pg_catalog.pg_current_xact_id()::text end, ` + tokenColumns
+const traceQuery = `select pg_catalog.pg_current_xact_id()::text as ` + traceColumn
+
+// pooledQuery is traceQuery where the session is not the connection's own.
+const pooledQuery = `select case when pg_catalog.pg_is_in_recovery() then null else pg_catalog.pg_current_xact_id()::text end as ` +
+	traceColumn + `, pg_catalog.pg_backend_pid()::text, ` + tokenColumns
 
 // learn takes the answer: text, in any format.
 func (t *trace) learn(values [][]byte) {
 	t.owed, t.known = false, true
-	if len(values) != 5 {
-		return
+	t.xid = string(values[0])
+	if len(values) == 5 {
+		t.pid, t.token = string(values[1]), token(values[2:])
 	}
-	t.pid, t.xid, t.token = string(values[0]), string(values[1]), token(values[2:])
 }
 
 // token returns the token of tokenColumns, "" where one of them is NULL.
@@ -100,7 +103,7 @@ func (w *work) learn(ctx context.Context) error {
 	if !w.asking() {
 		return nil
 	}
-	results, err := script(ctx, w.conn.Conn(), traceQuery)
+	results, err := script(ctx, w.conn.Conn(), questionOf(w.conn.Conn()))
 	if err != nil {
 		return w.traceFailed(err)
 	}
