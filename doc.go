@@ -19,8 +19,8 @@
 //     returned.
 //   - No answer of a discarded attempt leaves, not even a header.
 //   - A COMMIT whose answer was lost is never replayed blindly: its outcome is
-//     what the server said, or what the ledger says, or unknown, and then the client
-//     is told so.
+//     what the server said, or what PostgreSQL or the ledger says later, or unknown, and
+//     then the client is told so.
 //   - Whatever happens, panics included, no connection is left in a transaction
 //     and no temporary file remains.
 //
@@ -39,7 +39,7 @@
 //   - [github.com/reprise-go/reprise/txctx] is the engine, for jobs, and what a
 //     handler may ask of its attempt.
 //   - [github.com/reprise-go/reprise/ledger] is the optional table by which the outcome
-//     of a lost COMMIT is looked up.
+//     of a lost COMMIT is looked up, and in which Idempotency-Keys are kept.
 //   - [github.com/reprise-go/reprise/retryable] holds reasons, marks and policy.
 //
 // A request goes one way: middleware, txctx.Run, adapter, txctx.Run, middleware.

@@ -40,8 +40,8 @@
 //
 // Where COMMIT was sent and its answer lost, the adapter asks PostgreSQL itself what
 // became of the transaction; no table is needed. For that it learns the transaction's
-// number, its backend, and a token of the server's incarnation, by a query that goes in
-// one message with the first statement that may write. What plainly reads (a SELECT
+// number, by a query that goes in one message with the first statement that may write,
+// and, once in the life of a connection, a token of the server's incarnation. What plainly reads (a SELECT
 // without functions that may write, a SHOW) and READ ONLY transactions go without, and
 // take no number. CopyFrom, large objects and Conn cost a round trip more if the number is
 // not known by then, and so does COMMIT after NOTIFY and nothing else. The first
