@@ -56,7 +56,7 @@ func pgOptions(w work) pgx.TxOptions {
 		o.IsoLevel = pgx.Serializable
 	}
 	if w.readOnly {
-		o.AccessMode = pgx.ReadOnly
+		o.IsoLevel, o.AccessMode = pgx.ReadCommitted, pgx.ReadOnly
 	}
 	return o
 }
@@ -95,7 +95,7 @@ func pgVariants(ctx context.Context, url string, clients int) ([]variant, func()
 	if err != nil {
 		return nil, nil, err
 	}
-	cfg.MaxConns = int32(min(clients, 32))
+	cfg.MaxConns = int32(min(2*clients, 32)) // some for transactions that end in the background
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, nil, err

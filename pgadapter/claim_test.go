@@ -22,20 +22,27 @@ import (
 	"github.com/reprise-go/reprise/txctx"
 )
 
-// newKeyBed is a bed with a ledger, behind a proxy.
-func newKeyBed(t *testing.T) (*bed, *faultproxy.Proxy) {
+// proxied is a bed behind a proxy.
+func proxied(t *testing.T, cfg pgadapter.Config) (*bed, *faultproxy.Proxy) {
 	t.Helper()
 	p, err := pgproxy.New(pgtest.Shared(t).Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)
-	b := newBed(t, withLedger, func(c *pgxpool.Config) {
+	b := newBed(t, cfg, func(c *pgxpool.Config) {
 		host, port, _ := net.SplitHostPort(p.Addr())
 		n, _ := strconv.ParseUint(port, 10, 16)
 		c.ConnConfig.Host, c.ConnConfig.Port, c.ConnConfig.Fallbacks = host, uint16(n), nil
 	})
 	t.Cleanup(func() { p.CutAll(faultproxy.RST) }) // pgx keeps one that went silent for 15 s
+	return b, p
+}
+
+// newKeyBed is a bed with a ledger, behind a proxy.
+func newKeyBed(t *testing.T) (*bed, *faultproxy.Proxy) {
+	t.Helper()
+	b, p := proxied(t, withLedger)
 	if err := b.db.MigrateLedger(context.Background()); err != nil {
 		t.Fatal(err)
 	}

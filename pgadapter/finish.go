@@ -55,6 +55,10 @@ func (w *work) Commit(ctx context.Context) (txctx.Outcome, error) {
 	}
 	defer w.release()
 	w.finishOpen(ctx)
+	if w.leaves() {
+		w.endLater("commit")
+		return txctx.Committed, nil
+	}
 	conn := w.conn.Conn()
 	switch pg := conn.PgConn(); {
 	case isRetry(w.cause):
@@ -125,6 +129,10 @@ func (w *work) Rollback(ctx context.Context) error {
 		return nil // release closes it
 	}
 	w.finishOpen(ctx)
+	if w.leaves() {
+		w.endLater("rollback")
+		return nil
+	}
 	return w.rollbackNow(ctx)
 }
 
@@ -159,9 +167,12 @@ func (w *work) finishOpen(ctx context.Context) {
 	}
 }
 
-// release gives the connection back. The pool closes it if it is not clean, and here
+// release gives the connection back, if there is one. The pool closes it if it is not clean, and here
 // it is closed if it must not be used again.
 func (w *work) release() {
+	if w.conn == nil {
+		return
+	}
 	if w.drop {
 		closeConn(w.ctx, w.conn.Conn())
 	}

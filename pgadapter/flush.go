@@ -30,6 +30,7 @@ type flush struct {
 // transaction has begun, and its trace is known or not wanted.
 func (s *scope) flushOf(ctx context.Context, sql string, args []any) (*flush, error) {
 	w := s.w
+	w.noteRead(sql, args)
 	f := &flush{w: w, begins: w.inner == nil, asks: w.asksWith(sql, args), sql: sql, args: args}
 	switch {
 	case s.closed, !f.begins && !f.asks:
@@ -46,6 +47,7 @@ func (s *scope) flushOfBatch(ctx context.Context, b *pgx.Batch) (*flush, error) 
 	f := &flush{w: w, begins: w.inner == nil, batch: b.QueuedQueries}
 	alone := len(f.batch) == 0
 	for _, q := range f.batch {
+		w.noteRead(q.SQL, q.Arguments)
 		asks := w.asksWith(q.SQL, q.Arguments)
 		f.asks = f.asks || asks
 		alone = alone || f.begins && w.db.alone(q.SQL)

@@ -36,6 +36,17 @@
 // statement runs, pgx gives up the connection, and the attempt fails with the
 // context's cause: it is no disconnection.
 //
+// # Plain reads
+//
+// An attempt that has only read does not wait for its end: the answer leaves while COMMIT,
+// or ROLLBACK, is on its way, and the connection goes back into the pool after that, for
+// which closing the pool waits. That is so where TxOptions.IsoLevel is [pgx.ReadCommitted]
+// or [pgx.RepeatableRead], the transaction is READ ONLY, as the middleware's are with
+// Config.ReadOnly, every statement was a plain SELECT or SHOW, and no AfterCommit function
+// is registered; on PostgreSQL itself, not on those that imitate it. A level that is not
+// named, or SERIALIZABLE, may refuse at COMMIT, and is waited for. So is everything with
+// [Config].WaitForReads. The pool needs connections to spare for it.
+//
 // # The outcome of COMMIT
 //
 // Where COMMIT was sent and its answer lost, the adapter asks PostgreSQL itself what
@@ -94,6 +105,10 @@ type Config struct {
 	// NoVerdict leaves the outcome of a COMMIT whose answer was lost unknown where there
 	// is no ledger. false: it is found out from PostgreSQL itself, see the package comment
 	NoVerdict bool
+
+	// WaitForReads holds the answer to plain reads until COMMIT is confirmed, as all others
+	// are. false: see the package comment
+	WaitForReads bool
 
 	_ struct{}
 }

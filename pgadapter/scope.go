@@ -191,6 +191,7 @@ func (s *scope) open() error {
 	if err := s.w.lock(); err != nil {
 		return err
 	}
+	s.w.beyond = true
 	if s.w.inner != nil && !s.w.asking() {
 		return nil
 	}

@@ -35,6 +35,7 @@ type work struct {
 	open   closer        // rows or a batch the handler has not closed yet
 	joined bool          // open came with BEGIN: conn does not know of the transaction yet
 	trace  trace         // by which its outcome can be found out
+	beyond bool          // more than plain reads was asked for
 	cause  error         // the first error that failed the transaction
 	failed bool          // it failed before there was one
 	drop   bool          // conn must not be used again
@@ -69,6 +70,7 @@ func (w *work) enter(ctx context.Context) error {
 // ready begins the transaction, if nothing has, and asks for its trace, if that is wanted
 // and not known: each by itself. Call it under mu.
 func (w *work) ready(ctx context.Context, asks bool) error {
+	w.beyond = true
 	if w.inner == nil {
 		if err := w.beginAlone(ctx); err != nil {
 			return err
