@@ -18,7 +18,8 @@ func (a *App) Crash(tb testing.TB, start time.Time, n int, backend bool) Op {
 	b := a.Bed
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	op := Op{Client: clientQuiet, Kind: Transfer, Ask: Ask{Req: fmt.Sprintf("crash-%d", n), From: n % Accounts, To: (n + 1) % Accounts, Amount: 1}}
+	from := int(b.Number(tb, `select id from account order by balance desc limit 1`)) // which is not refused
+	op := Op{Client: clientQuiet, Kind: Transfer, Ask: Ask{Req: fmt.Sprintf("crash-%d", n), From: from, To: (from + 1) % Accounts, Amount: 1}}
 	b.Exec(tb, `create table if not exists bystander (n int)`)
 	hit := b.Proxy.Add(faultproxy.Rule{When: b.Commit(), Do: faultproxy.Drop, Then: faultproxy.BlackHole})
 	answered := make(chan struct{})
