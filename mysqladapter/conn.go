@@ -3,8 +3,6 @@ package mysqladapter
 import (
 	"context"
 	"database/sql/driver"
-	"fmt"
-	"strconv"
 	"time"
 )
 
@@ -105,39 +103,4 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 		return &stmt{r, c, query}, nil
 	}
 	return inner, nil
-}
-
-// identity asks for the id of a connection and the version of its server.
-func identity(ctx context.Context, c raw) (id, version string, err error) {
-	rows, err := c.QueryContext(ctx, "select connection_id(), version()", nil)
-	if err != nil {
-		return "", "", err
-	}
-	defer rows.Close()
-	dest := make([]driver.Value, 2)
-	if err := rows.Next(dest); err != nil {
-		return "", "", err
-	}
-	version, _ = text(dest[1])
-	if id, ok := text(dest[0]); ok {
-		if _, err := strconv.ParseUint(id, 10, 64); err == nil {
-			return id, version, nil
-		}
-	}
-	return "", "", fmt.Errorf("mysqladapter: the server's connection_id() is a %T", dest[0])
-}
-
-// text returns a value of the text protocol, which the driver may have parsed.
-func text(v driver.Value) (string, bool) {
-	switch v := v.(type) {
-	case int64:
-		return strconv.FormatInt(v, 10), true
-	case uint64:
-		return strconv.FormatUint(v, 10), true
-	case []byte:
-		return string(v), true
-	case string:
-		return v, true
-	}
-	return "", false
 }

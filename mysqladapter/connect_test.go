@@ -6,10 +6,13 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/reprise-go/reprise/internal/faultproxy"
 	"github.com/reprise-go/reprise/internal/mariaserver/mariatest"
+	"github.com/reprise-go/reprise/internal/mysqlproxy"
 	"github.com/reprise-go/reprise/mysqladapter"
 	"github.com/reprise-go/reprise/txctx"
 )
@@ -49,5 +52,27 @@ func TestAConnectionCutInTheHandshakeIsALoss(t *testing.T) {
 	runs, err := b.run(txctx.Options{}, func(ctx context.Context) error { return exec(ctx, `do 1`) })
 	if runs != 2 || err != nil {
 		t.Errorf("ran %d times, error %v, after %d dials", runs, err, dials.Load())
+	}
+}
+
+// TestANetworkThatGoesSilentBehindAnAnswer: the row is there and the end of the result is
+// not. The driver (1.10) reads it in Close, without a limit of time.
+//
+// Mutation seen to fail it: close the rows after the first.
+func TestANetworkThatGoesSilentBehindAnAnswer(t *testing.T) {
+	for _, query := range []string{"connection_id", "@@session.autocommit"} {
+		t.Run(query, func(t *testing.T) {
+			b, p := proxied(t, "&timeout=200ms", mysqladapter.Config{})
+			b.db.SQL().SetMaxIdleConns(-1) // the next is a new one
+			hit := p.Add(faultproxy.Rule{When: mysqlproxy.Reply(query), Do: faultproxy.Drop, Then: faultproxy.BlackHole})
+			start := time.Now()
+			runs, err := b.run(txctx.Options{}, effect)
+			if runs != 1 || err != nil || hit.Count() != 1 {
+				t.Errorf("ran %d times, error %v, the rule fired %d times", runs, err, hit.Count())
+			}
+			if d := time.Since(start); d > hush {
+				t.Errorf("it took %v", d)
+			}
+		})
 	}
 }

@@ -67,16 +67,10 @@ func (c *connector) end(ctx context.Context, gone driver.Conn) {
 
 // uptime returns for how long the server has been running, in whole seconds.
 func uptime(ctx context.Context, c raw) (time.Duration, error) {
-	rows, err := c.QueryContext(ctx, "show global status like 'Uptime'", nil)
+	row, err := ask(ctx, c, "show global status like 'Uptime'")
 	if err != nil {
 		return 0, err
 	}
-	defer rows.Close()
-	dest := make([]driver.Value, 2)
-	if err := rows.Next(dest); err != nil {
-		return 0, err
-	}
-	seconds, _ := text(dest[1])
-	n, err := strconv.ParseInt(seconds, 10, 64)
+	n, err := strconv.ParseInt(row[len(row)-1], 10, 64)
 	return time.Duration(n) * time.Second, err
 }

@@ -48,25 +48,17 @@ func namesOf(version string) names {
 // begin by START TRANSACTION.
 func (s *session) read(ctx context.Context, c raw, version string) error {
 	s.names = namesOf(version)
-	rows, err := c.QueryContext(ctx, fmt.Sprintf("select @@session.autocommit, @@session.%s, @@session.%s",
-		s.names.isolation, s.names.readOnly), nil)
+	row, err := ask(ctx, c, fmt.Sprintf("select @@session.autocommit, @@session.%s, @@session.%s",
+		s.names.isolation, s.names.readOnly))
 	if err != nil {
 		if _, refused := errors.AsType[*mysql.MySQLError](err); refused {
 			return nil
 		}
 		return err
 	}
-	defer rows.Close()
-	var dest [3]driver.Value
-	if err := rows.Next(dest[:]); err != nil {
-		return err
-	}
-	autocommit, ok1 := text(dest[0])
-	isolation, ok2 := text(dest[1])
-	readOnly, ok3 := text(dest[2])
-	s.original = settings{autocommit: autocommit == "1", isolation: isolation, readOnly: readOnly == "1"}
+	s.original = settings{autocommit: row[0] == "1", isolation: row[1], readOnly: row[2] == "1"}
 	s.now = s.original
-	s.manual = ok1 && ok2 && ok3
+	s.manual = row[1] != ""
 	return nil
 }
 
