@@ -64,7 +64,7 @@ func (w *work) begin(ctx context.Context, open opening) error {
 	if err == nil {
 		return nil
 	}
-	if refused, ok := errors.AsType[*unbegun](err); ok {
+	if refused, ok := errors.AsType[*unbegun](err); ok && !timedOut(ctx, err) {
 		return w.refused(refused)
 	}
 	if ctx.Err() != nil && !isRetry(err) {
