@@ -167,8 +167,8 @@ func (w *work) finishOpen(ctx context.Context) {
 	}
 }
 
-// release gives the connection back, if there is one. The pool closes it if it is not clean, and here
-// it is closed if it must not be used again.
+// release gives the connection back, if there is one. The pool closes it if it is not
+// clean, and here it is closed if it must not be used again.
 func (w *work) release() {
 	if w.conn == nil {
 		return
