@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/reprise-go/reprise/internal/dbproc/dbtest"
 	"github.com/reprise-go/reprise/internal/mariaserver"
 	"github.com/reprise-go/reprise/internal/pgserver"
 )
@@ -95,10 +96,7 @@ func started(t *testing.T, b brand) *database {
 		t.Cleanup(db.close)
 	}
 	if errors.Is(err, pgserver.ErrNotInstalled) || errors.Is(err, mariaserver.ErrNotInstalled) {
-		if os.Getenv("REPRISE_REQUIRE_SERVERS") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		dbtest.Missing(t, err)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/reprise-go/reprise/internal/faultproxy"
+	"github.com/reprise-go/reprise/internal/faultproxy/proxytest"
 	"github.com/reprise-go/reprise/internal/mariaserver"
 	"github.com/reprise-go/reprise/internal/mariaserver/mariatest"
 	"github.com/reprise-go/reprise/internal/mysqlproxy"
@@ -54,24 +55,14 @@ var late = onCommit(faultproxy.Rule{Do: faultproxy.Hold, Then: faultproxy.CutCli
 // Mutations seen to fail it: do not end the owner; ask on a server's default lock wait
 // timeout.
 func TestTheLedgerResolves(t *testing.T) {
-	for name, tt := range map[string]struct {
-		rule faultproxy.Rule
-		runs int
-	}{
-		"reply swallowed":   {faultproxy.Rule{AwaitReply: true, Then: faultproxy.CutBoth}, 1},
-		"half sent":         {faultproxy.Rule{Do: faultproxy.Truncate, Keep: 7, Then: faultproxy.CutBoth}, 2},
-		"not sent":          {faultproxy.Rule{Do: faultproxy.Drop, Then: faultproxy.CutBoth}, 2},
-		"late":              {faultproxy.Rule{Do: faultproxy.Delay, Delay: 300 * time.Millisecond, Then: faultproxy.CutClient, Before: true}, 1},
-		"COMMIT black hole": {faultproxy.Rule{Do: faultproxy.Drop, Then: faultproxy.BlackHole}, 2},
-		"reply black hole":  {faultproxy.Rule{AwaitReply: true, Then: faultproxy.BlackHole}, 1},
-	} {
+	for name, tt := range proxytest.LostCommits {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b, p := newLedgerBed(t)
-			hit := p.Add(onCommit(tt.rule))
+			hit := p.Add(onCommit(tt.Rule))
 			start := time.Now()
 			runs, err := b.run(txctx.Options{Retry: retryable.Policy{CommitTimeout: 200 * time.Millisecond}}, effect)
-			if runs != tt.runs || err != nil || hit.Count() != 1 || b.attempts() != fmt.Sprint(tt.runs) {
+			if runs != tt.Runs || err != nil || hit.Count() != 1 || b.attempts() != fmt.Sprint(tt.Runs) {
 				t.Errorf("ran %d times in %v, error %v, effects %s", runs, time.Since(start), err, b.attempts())
 			}
 		})

@@ -159,7 +159,7 @@ func (w *work) acquire(ctx context.Context, checked bool) (*pgxpool.Conn, error)
 	defer cancel()
 	for dead := int32(0); ; dead++ {
 		conn, err := w.db.pool.Acquire(short)
-		again := dead < w.db.pool.Stat().MaxConns()
+		again := dead < w.db.maxConns
 		switch {
 		case err != nil:
 		case checked:

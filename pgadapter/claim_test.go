@@ -15,6 +15,7 @@ import (
 
 	"github.com/reprise-go/reprise/internal/dbproc/dbtest"
 	"github.com/reprise-go/reprise/internal/faultproxy"
+	"github.com/reprise-go/reprise/internal/faultproxy/proxytest"
 	"github.com/reprise-go/reprise/internal/pgproxy"
 	"github.com/reprise-go/reprise/internal/pgserver/pgtest"
 	"github.com/reprise-go/reprise/pgadapter"
@@ -83,27 +84,17 @@ func onCommit(r faultproxy.Rule) faultproxy.Rule {
 //
 // Mutation seen to fail it: do not end the orphan when its row is locked.
 func TestACommitWithAKeyIsResolved(t *testing.T) {
-	for name, tt := range map[string]struct {
-		rule faultproxy.Rule
-		runs int
-	}{
-		"reply swallowed":   {faultproxy.Rule{AwaitReply: true, Then: faultproxy.CutBoth}, 1},
-		"half sent":         {faultproxy.Rule{Do: faultproxy.Truncate, Keep: 7, Then: faultproxy.CutBoth}, 2},
-		"not sent":          {faultproxy.Rule{Do: faultproxy.Drop, Then: faultproxy.CutBoth}, 2},
-		"late":              {faultproxy.Rule{Do: faultproxy.Delay, Delay: 300 * time.Millisecond, Then: faultproxy.CutClient, Before: true}, 1},
-		"COMMIT black hole": {faultproxy.Rule{Do: faultproxy.Drop, Then: faultproxy.BlackHole}, 2},
-		"reply black hole":  {faultproxy.Rule{AwaitReply: true, Then: faultproxy.BlackHole}, 1},
-	} {
+	for name, tt := range proxytest.LostCommits {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b, p := newKeyBed(t)
-			hit := p.Add(onCommit(tt.rule))
+			hit := p.Add(onCommit(tt.Rule))
 			start := time.Now()
 			runs, stored, err := b.keyed(retryable.Policy{CommitTimeout: 200 * time.Millisecond}, effect)
-			if runs != tt.runs || stored != nil || err != nil || hit.Count() != 1 {
+			if runs != tt.Runs || stored != nil || err != nil || hit.Count() != 1 {
 				t.Errorf("ran %d times in %v, error %v", runs, time.Since(start), err)
 			}
-			b.wantKept(tt.runs)
+			b.wantKept(tt.Runs)
 		})
 	}
 }

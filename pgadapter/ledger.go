@@ -67,7 +67,8 @@ func (db *DB) KeepsKeys() (retention time.Duration, ok bool) {
 }
 
 // commitQuery returns what ends the transaction: COMMIT, in one message with the row of
-// the ledger, or with the answer for the row that was written with a key. If the row cannot be written, the server does not go on to COMMIT.
+// the ledger, or with the answer for the row that was written with a key. If the row
+// cannot be written, the server does not go on to COMMIT.
 func (w *work) commitQuery() string {
 	query := "commit"
 	if q := w.db.cfg.TxOptions.CommitQuery; q != "" {

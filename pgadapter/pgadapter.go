@@ -119,6 +119,7 @@ type DB struct {
 	cfg  Config // Classify is never nil
 	book ledger.Book
 
+	maxConns    int32             // of the pool
 	mode        pgx.QueryExecMode // of the pool
 	tracer      pgx.QueryTracer   // of the pool, nil if none
 	batchTracer bool              // it is a pgx.BatchTracer, too
@@ -138,8 +139,9 @@ func New(pool *pgxpool.Pool, cfg Config) *DB {
 		panic("pgadapter: New: Config.Ledger." + err.Error())
 	}
 	cfg.Classify = cfg.Classify.Or(Classify)
-	conn := pool.Config().ConnConfig
-	db := &DB{pool: pool, cfg: cfg, mode: conn.DefaultQueryExecMode, tracer: conn.Tracer}
+	pooled := pool.Config()
+	conn := pooled.ConnConfig
+	db := &DB{pool: pool, cfg: cfg, maxConns: pooled.MaxConns, mode: conn.DefaultQueryExecMode, tracer: conn.Tracer}
 	_, db.batchTracer = db.tracer.(pgx.BatchTracer)
 	if cfg.Ledger.On() {
 		db.book = cfg.Ledger.Book(engine)

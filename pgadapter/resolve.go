@@ -93,7 +93,7 @@ func (w recordedWork) look(ctx context.Context) (txctx.Outcome, error) {
 func (w recordedWork) orphan() session { return session{w.pid, w.began} }
 
 // connectAnew makes a connection as the pool does, past the pool.
-func (w recordedWork) connectAnew(ctx context.Context) (*pgx.Conn, error) {
+func (w *work) connectAnew(ctx context.Context) (*pgx.Conn, error) {
 	cfg := w.db.pool.Config()
 	if before := cfg.BeforeConnect; before != nil { // it may have the password
 		if err := before(ctx, cfg.ConnConfig); err != nil {

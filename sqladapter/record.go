@@ -21,8 +21,7 @@ func (w *work) watch(query string) {
 }
 
 // record writes the row of the attempt, or adds the answer to the one that it has written
-// with its key. Whatever fails here, COMMIT has not been sent:
-// nothing is in doubt.
+// with its key. Whatever fails here, COMMIT has not been sent: nothing is in doubt.
 func (t *driverTx) record(ctx context.Context) error {
 	w := t.w
 	if !w.recorded() || !w.wrote.Load() {

@@ -92,9 +92,17 @@ func (s *Servers[S, C]) check(tb testing.TB, err error) {
 	case err == nil:
 	case !errors.Is(err, s.NotInstalled):
 		tb.Fatal(err)
-	case os.Getenv("CI") != "" || os.Getenv("REPRISE_REQUIRE_SERVERS") != "":
-		tb.Fatalf("%v\nRun `make test`, which installs it.", err)
 	default:
-		tb.Skipf("NOTHING WAS TESTED HERE: %v\nRun `make test`, which installs it.", err)
+		Missing(tb, err)
 	}
+}
+
+// Missing ends a test whose server is not installed: with CI or REPRISE_REQUIRE_SERVERS
+// set in the environment it fails, else it is skipped.
+func Missing(tb testing.TB, err error) {
+	tb.Helper()
+	if os.Getenv("CI") != "" || os.Getenv("REPRISE_REQUIRE_SERVERS") != "" {
+		tb.Fatalf("%v\nRun `make test`, which installs it.", err)
+	}
+	tb.Skipf("NOTHING WAS TESTED HERE: %v\nRun `make test`, which installs it.", err)
 }

@@ -72,7 +72,7 @@ var scenarios = []scenario{
 }
 
 func TestScenarios(t *testing.T) {
-	skipShort(t)
+	torture.NotShort(t)
 	for _, s := range scenarios {
 		t.Run(fmt.Sprintf("%02d-%s", s.number, s.name), func(t *testing.T) {
 			t.Parallel()
@@ -85,13 +85,6 @@ func TestScenarios(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-func skipShort(t *testing.T) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("SKIPPED: the scenarios take a minute; go test ./internal/torture/scenarios plays them")
 	}
 }
 

@@ -95,7 +95,7 @@ func play(tricks ...trick) func(*testing.T, torture.Engine) {
 // TestRepeatable is invariant 13: a fault with a trigger does the same to a request, 20
 // of 20 times.
 func TestRepeatable(t *testing.T) {
-	skipShort(t)
+	torture.NotShort(t)
 	torture.ForEngines(t, func(t *testing.T, e torture.Engine) {
 		t.Parallel()
 		forVariants(t, e, func(t *testing.T, v variant) {
