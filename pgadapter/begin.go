@@ -3,7 +3,6 @@ package pgadapter
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,7 +35,14 @@ func (w *work) beginAlone(ctx context.Context) error {
 		if err := w.probe(ctx, conn); err != nil {
 			return err
 		}
-		_, err := conn.BeginTx(ctx, w.txOptions())
+		end, sql := w.opening(conn)
+		if end != "" {
+			sql = end + "; " + sql
+		}
+		_, err := conn.Exec(ctx, sql)
+		if e := serverError(err); err != nil && (e == nil || fatal(e)) {
+			closeConn(ctx, conn)
+		}
 		return err
 	})
 }
@@ -45,9 +51,8 @@ func (w *work) beginAlone(ctx context.Context) error {
 // Whatever fails here dooms the attempt, unless it was the statement itself that was
 // refused, or the caller's own context that ended.
 func (w *work) begin(ctx context.Context, open opening) error {
-	dialCtx, stop := context.WithCancel(ctx)
-	defer stop()
-	w.brake.guard(stop)
+	dialCtx := w.brake.guard(ctx)
+	defer dialCtx.end()
 	sent := false
 	err := w.c.Connect(dialCtx, func(dialCtx context.Context) error {
 		sent = false
@@ -116,8 +121,13 @@ func (w *work) connect(ctx, dialCtx context.Context, open opening) error {
 // given out, and that is lost now. dialCtx is for the wait: what is sent runs under ctx,
 // since its rows are read later.
 func (w *work) tryConnect(ctx, dialCtx context.Context, checked bool, open opening) (pooled bool, err error) {
-	conn, err := w.acquire(dialCtx, checked)
-	if err != nil {
+	var conn *pgxpool.Conn
+	if !checked {
+		w.rest = w.db.resting.take()
+	}
+	if w.rest != nil {
+		conn = w.rest.conn
+	} else if conn, err = w.acquire(dialCtx, checked); err != nil {
 		return false, err
 	}
 	w.brake.hold(conn.Conn().PgConn().Conn())
@@ -128,77 +138,18 @@ func (w *work) tryConnect(ctx, dialCtx context.Context, checked bool, open openi
 			closeConn(ctx, conn.Conn())
 		}
 		w.brake.ease(true)
-		conn.Release()
+		if w.rest != nil && !conn.Conn().IsClosed() {
+			go w.rest.finish()
+		} else {
+			conn.Release()
+		}
+		w.rest = nil
 		_, refused := errors.AsType[*unbegun](err)
 		return closed && !refused, err
 	}
-	w.conn, w.inner = conn, txOn(ctx, conn.Conn(), w.txOptions())
-	w.pid, w.began = conn.Conn().PgConn().PID(), time.Now()
+	if w.rest != nil {
+		w.rest.end = ""
+	}
+	w.conn, w.pid, w.began = conn, conn.Conn().PgConn().PID(), time.Now()
 	return true, nil
-}
-
-// txOn returns pgx's transaction on a connection that is in one. It does no I/O: only a
-// batch can make one without sending BEGIN, and this one is empty.
-func txOn(ctx context.Context, conn *pgx.Conn, o pgx.TxOptions) pgx.Tx {
-	var b pgx.Batch
-	b.BeginTx(o)
-	b.QueuedQueries = nil
-	return conn.SendBatch(ctx, &b).Tx()
-}
-
-// acquire takes a connection from the pool, waiting no longer than the policy
-// allows. One that the server is known to have left is not taken. Where asked to, it
-// makes sure that the connection is alive: those that died with another one must not
-// cost a replay each.
-func (w *work) acquire(ctx context.Context, checked bool) (*pgxpool.Conn, error) {
-	limit := w.c.Policy().AcquireTimeout
-	short, cancel := ctx, context.CancelFunc(func() {})
-	if limit != retryable.Forever {
-		short, cancel = context.WithTimeout(ctx, limit)
-	}
-	defer cancel()
-	for dead := int32(0); ; dead++ {
-		conn, err := w.db.pool.Acquire(short)
-		again := dead < w.db.maxConns
-		switch {
-		case err != nil:
-		case checked:
-			if err = conn.Ping(short); err != nil {
-				closeConn(ctx, conn.Conn())
-				conn.Release()
-				if short.Err() == nil && again {
-					continue // else it was a new one: the database is down behind a pooler
-				}
-			}
-		case again && severed(conn.Conn().PgConn().Conn()):
-			closeConn(ctx, conn.Conn())
-			conn.Release()
-			continue
-		}
-		if err != nil && short.Err() != nil && ctx.Err() == nil {
-			stat := w.db.pool.Stat()
-			err = fmt.Errorf("pgadapter: no connection within %v (%d of %d in use): %w",
-				limit, stat.AcquiredConns(), stat.MaxConns(), err)
-		}
-		if err != nil {
-			return nil, err
-		}
-		return conn, nil
-	}
-}
-
-// closeConn closes a connection without waiting for the server.
-func closeConn(ctx context.Context, conn *pgx.Conn) {
-	ctx, cancel := context.WithCancel(ctx)
-	cancel()
-	_ = conn.Close(ctx)
-}
-
-// txOptions returns the options to begin w's transaction with.
-func (w *work) txOptions() pgx.TxOptions {
-	o := w.db.cfg.TxOptions
-	if w.c.ReadOnly() {
-		o.AccessMode = pgx.ReadOnly
-	}
-	return o
 }

@@ -13,21 +13,23 @@ import (
 type brake struct {
 	mu     sync.Mutex
 	pulled bool
-	stop   context.CancelFunc // of the wait for a connection
-	socket net.Conn           // nil without a connection
+	wait   *wait    // for a connection; nil before
+	socket net.Conn // nil without a connection
 }
 
 // past is a deadline that makes every read and write fail at once.
 var past = time.Unix(1, 0)
 
-// guard puts the wait that stop ends within the brake's reach.
-func (b *brake) guard(stop context.CancelFunc) {
+// guard returns ctx for the wait for a connection, within the brake's reach.
+func (b *brake) guard(ctx context.Context) *wait {
+	w := &wait{Context: ctx}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.stop = stop
+	b.wait = w
 	if b.pulled {
-		stop()
+		w.end()
 	}
+	return w
 }
 
 // hold puts a connection within its reach.
@@ -45,8 +47,8 @@ func (b *brake) pull() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.pulled = true
-	if b.stop != nil {
-		b.stop()
+	if b.wait != nil {
+		b.wait.end()
 	}
 	if b.socket != nil {
 		_ = b.socket.SetDeadline(past)

@@ -183,5 +183,5 @@ func (w *work) release() {
 		_ = pg.Conn().Close()
 	}
 	w.conn.Release()
-	w.conn, w.inner, w.open = nil, nil, nil
+	w.conn, w.rest, w.open = nil, nil, nil
 }

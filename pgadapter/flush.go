@@ -1,10 +1,10 @@
 package pgadapter
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -17,40 +17,46 @@ type flush struct {
 	w      *work
 	begins bool
 	asks   bool
-	sql    string             // of the one statement, "" in a batch
-	args   []any              // its
-	batch  []*pgx.QueuedQuery // else
+	one    statement          // with no text in a batch
+	batch  []*pgx.QueuedQuery // the handler's
 	spy    *spy               // nil in a batch
 	br     pgx.BatchResults
+	before int             // results that are not the handler's
 	shift  int             // by which positions in the handler's text are off
 	placed *pgconn.PgError // whose position was put right
+
+	// What is sent: the end of a plain read, BEGIN, the statement, and the question.
+	sent    pgx.Batch
+	queries [4]pgx.QueuedQuery
+	list    [4]*pgx.QueuedQuery
 }
 
 // flushOf returns the flush for a statement, nil where it is sent by itself: then the
 // transaction has begun, and its trace is known or not wanted.
-func (s *scope) flushOf(ctx context.Context, sql string, args []any) (*flush, error) {
+func (s *scope) flushOf(ctx context.Context, st statement) (*flush, error) {
 	w := s.w
-	w.noteRead(sql, args)
-	f := &flush{w: w, begins: w.inner == nil, asks: w.asksWith(sql, args), sql: sql, args: args}
+	w.noteRead(&st)
+	begins, asks := w.conn == nil, w.asksWith(&st)
 	switch {
-	case s.closed, !f.begins && !f.asks:
+	case s.closed, !begins && !asks:
 		return nil, nil
-	case !w.db.fits(sql, args), f.begins && w.db.alone(sql):
-		return nil, w.ready(ctx, f.asks)
+	case !w.db.fits(&st), begins && w.db.alone(&st):
+		return nil, w.ready(ctx, asks)
 	}
-	return f, nil
+	return &flush{w: w, begins: begins, asks: asks, one: st}, nil
 }
 
 // flushOfBatch is flushOf for a batch.
 func (s *scope) flushOfBatch(ctx context.Context, b *pgx.Batch) (*flush, error) {
 	w := s.w
-	f := &flush{w: w, begins: w.inner == nil, batch: b.QueuedQueries}
+	f := &flush{w: w, begins: w.conn == nil, batch: b.QueuedQueries}
 	alone := len(f.batch) == 0
 	for _, q := range f.batch {
-		w.noteRead(q.SQL, q.Arguments)
-		asks := w.asksWith(q.SQL, q.Arguments)
+		st := w.db.statement(q.SQL, q.Arguments)
+		w.noteRead(&st)
+		asks := w.asksWith(&st)
 		f.asks = f.asks || asks
-		alone = alone || f.begins && w.db.alone(q.SQL)
+		alone = alone || f.begins && w.db.alone(&st)
 	}
 	switch {
 	case s.closed, !f.begins && !f.asks:
@@ -100,7 +106,10 @@ func (f *flush) open(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	f.queue(ctx, conn)
-	_, err := f.br.Exec() // BEGIN's
+	var err error
+	for i := 0; i < f.before && err == nil; i++ {
+		_, err = f.br.Exec()
+	}
 	if err == nil {
 		f.w.joined = true
 		return nil
@@ -123,25 +132,45 @@ func ofTrace(err error) bool {
 }
 
 func (f *flush) queue(ctx context.Context, conn *pgx.Conn) {
-	var b pgx.Batch
+	f.sent.QueuedQueries, f.before, f.shift = f.list[:0], 0, 0
 	if f.begins {
-		b.BeginTx(f.w.txOptions())
-		if f.w.db.mode == pgx.QueryExecModeSimpleProtocol {
-			f.shift = len(b.QueuedQueries[0].SQL) + len("\n;")
+		end, begin := f.w.opening(conn)
+		if end != "" {
+			f.addBefore(end)
 		}
+		f.addBefore(begin)
 	}
 	if f.batch == nil {
-		ctx, f.spy = f.w.db.spyOn(ctx, conn, f.sql, f.args)
-		b.Queue(f.sql, f.args...)
+		ctx, f.spy = f.w.db.spyOn(ctx, conn, f.one.sql, f.one.args)
+		f.add(f.one.sql, f.one.args)
 	}
 	for _, q := range f.batch { // anew: pgx keeps in them what belongs to the connection
-		b.Queue(q.SQL, q.Arguments...)
+		f.sent.Queue(q.SQL, q.Arguments...)
 	}
 	f.asks = f.asks && traceable(conn) && !f.w.db.untraceable.Load()
-	if f.asks {
-		b.Queue(questionOf(conn))
+	switch {
+	case f.asks && f.batch == nil:
+		f.add(questionOf(conn), nil)
+	case f.asks:
+		f.sent.Queue(questionOf(conn))
 	}
-	f.br = conn.SendBatch(ctx, &b)
+	f.br = conn.SendBatch(ctx, &f.sent)
+}
+
+// addBefore adds what is not the handler's, and comes before that.
+func (f *flush) addBefore(sql string) {
+	f.add(sql, nil)
+	f.before++
+	if f.w.db.mode == pgx.QueryExecModeSimpleProtocol {
+		f.shift += len(sql) + len("\n;")
+	}
+}
+
+// add adds one of at most four.
+func (f *flush) add(sql string, args []any) {
+	n := len(f.sent.QueuedQueries)
+	f.queries[n] = pgx.QueuedQuery{SQL: sql, Arguments: args}
+	f.sent.QueuedQueries = append(f.sent.QueuedQueries, &f.queries[n])
 }
 
 // refusal tells from each other why BEGIN was not answered by success.
@@ -155,12 +184,23 @@ func (f *flush) refusal(conn *pgx.Conn, err error) error {
 	case e != nil:
 	case early && strings.HasPrefix(err.Error(), "error preprocessing batch (build)"):
 		// With BEGIN in its buffers, pgx has given up the connection: not again.
-		f.w.db.setAlone(cmp.Or(f.sql, pre.SQL()))
+		f.lonely(pre.SQL()).Store(true)
 		return &unbegun{err: f.fix(err)}
 	case !conn.IsClosed():
 		return &unbegun{err: f.fix(err)} // pgx sent nothing
 	}
 	return f.fix(err)
+}
+
+// lonely returns the mark of the statement that pgx sent as sql, which a rewriter may have
+// made of it.
+func (f *flush) lonely(sql string) *atomic.Bool {
+	for i, q := range f.batch {
+		if f.sent.QueuedQueries[f.before+i].SQL == sql {
+			return &f.w.db.texts.Of(q.SQL).lonely
+		}
+	}
+	return &f.one.lonely
 }
 
 // fix puts into err what it would be if the statement had been sent by itself.

@@ -109,7 +109,7 @@ func (w *work) markHere(err error, phase retryable.Phase) error {
 }
 
 func (w *work) fault(err error, phase retryable.Phase) retryable.Fault {
-	f := retryable.Fault{Err: err, Phase: phase, ReadOnly: w.txOptions().AccessMode == pgx.ReadOnly}
+	f := retryable.Fault{Err: err, Phase: phase, ReadOnly: w.mode.AccessMode == pgx.ReadOnly}
 	if w.conn != nil {
 		pg := w.conn.Conn().PgConn()
 		f.Server = cmp.Or(pg.ParameterStatus("crdb_version"), pg.ParameterStatus("server_version"))

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/reprise-go/reprise/internal/sqltext"
 )
 
 type rewriter struct{}
@@ -14,6 +16,7 @@ func (rewriter) RewriteQuery(context.Context, *pgx.Conn, string, []any) (string,
 }
 
 func TestKindOf(t *testing.T) {
+	db := &DB{texts: sqltext.NewMemo(read)}
 	for want, statements := range map[kind][]string{
 		quiet: {
 			"set transaction isolation level serializable", "SET LOCAL x = 1;", "show x", "lock table t", "savepoint a",
@@ -24,15 +27,15 @@ func TestKindOf(t *testing.T) {
 		writes: {"", "insert into t values (1)", "select f()", "create table t ()", "declare c cursor for select f()", "call p()", "do ''", "name", "truncate t"},
 	} {
 		for _, sql := range statements {
-			if got := kindOf(sql, nil); got != want {
+			if got := db.statement(sql, nil).kind; got != want {
 				t.Errorf("%q is %d, want %d", sql, got, want)
 			}
 		}
 	}
-	if got := kindOf("select 1", []any{rewriter{}}); got != writes {
+	if got := db.statement("select 1", []any{rewriter{}}).kind; got != writes {
 		t.Errorf("rewritten: %d", got)
 	}
-	if got := kindOf("select @a", []any{pgx.NamedArgs{"a": 1}}); got != reads {
+	if got := db.statement("select @a", []any{pgx.NamedArgs{"a": 1}}).kind; got != reads {
 		t.Errorf("with named arguments: %d", got)
 	}
 }
@@ -41,11 +44,11 @@ func TestIsText(t *testing.T) {
 	for sql, want := range map[string]bool{
 		"select 1": true, "  /* x */ UPDATE t\nset a = 1": true, "vacuum": false, "getUser": false, "get user": false, "": false,
 	} {
-		if got := isText(sql, nil); got != want {
+		if got := (&statement{reading: read(sql)}).isText(); got != want {
 			t.Errorf("%q: %v", sql, got)
 		}
 	}
-	if isText("select $1", []any{1}) {
+	if (&statement{args: []any{1}, reading: read("select $1")}).isText() {
 		t.Error("arguments need a preparation")
 	}
 }
@@ -55,7 +58,7 @@ func TestEnds(t *testing.T) {
 		"commit": true, "insert into t values (1); END": true, "rollback": true, "begin": true, "prepare transaction 'x'": true,
 		"abort": true, "rollback to a": false, "insert into t values ('; commit')": false, "prepare p as select 1": false,
 	} {
-		if got := ends(sql); got != want {
+		if got := read(sql).ends; got != want {
 			t.Errorf("%q: %v", sql, got)
 		}
 	}

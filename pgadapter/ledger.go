@@ -77,13 +77,8 @@ func (w *work) commitQuery() string {
 	switch answer := w.c.Answer(); {
 	case answer != nil:
 		query = w.db.book.Keep(w.c.RunID(), w.c.Number(), ledger.Answer(*answer)) + "; " + query
-	case w.recorded():
+	case w.mode.records:
 		query = w.db.book.Mark(w.c.RunID(), w.c.Number()) + "; " + query
 	}
 	return query
-}
-
-// recorded reports whether the attempt has a row in the ledger, if it writes.
-func (w *work) recorded() bool {
-	return w.db.cfg.Ledger.On() && w.txOptions().AccessMode != pgx.ReadOnly
 }

@@ -45,7 +45,16 @@
 // Config.ReadOnly, every statement was a plain SELECT or SHOW, and no AfterCommit function
 // is registered; on PostgreSQL itself, not on those that imitate it. A level that is not
 // named, or SERIALIZABLE, may refuse at COMMIT, and is waited for. So is everything with
-// [Config].WaitForReads. The pool needs connections to spare for it.
+// [Config].WaitForReads.
+//
+// That end is not even sent at once: for up to half a millisecond it waits for the next
+// transaction to begin on the same connection, and goes in one message with that one's
+// BEGIN, or becomes its BEGIN as COMMIT AND CHAIN. So under load a read costs one round
+// trip, what a query without transaction costs. A connection goes from one transaction to the
+// next for 10 ms at most before it is back in the pool, so that others who wait for it, or
+// for the pooler's, get their turn; where the pool has a PrepareConn, BeforeAcquire or
+// AfterRelease, it goes back after every transaction. A pool that is used by others, too,
+// needs connections to spare for it.
 //
 // # The outcome of COMMIT
 //
@@ -81,6 +90,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/reprise-go/reprise/internal/sqltext"
 	"github.com/reprise-go/reprise/ledger"
 	"github.com/reprise-go/reprise/retryable"
 	"github.com/reprise-go/reprise/txctx"
@@ -123,7 +133,10 @@ type DB struct {
 	mode        pgx.QueryExecMode // of the pool
 	tracer      pgx.QueryTracer   // of the pool, nil if none
 	batchTracer bool              // it is a pgx.BatchTracer, too
-	loners      loners
+	texts       *sqltext.Memo[*reading]
+	modes       [2]mode // READ WRITE, or what the configuration says, and READ ONLY
+	rests       bool
+	resting     resting
 	untraceable atomic.Bool // some server does not know what the probe has found
 }
 
@@ -142,6 +155,9 @@ func New(pool *pgxpool.Pool, cfg Config) *DB {
 	pooled := pool.Config()
 	conn := pooled.ConnConfig
 	db := &DB{pool: pool, cfg: cfg, maxConns: pooled.MaxConns, mode: conn.DefaultQueryExecMode, tracer: conn.Tracer}
+	db.texts, db.rests = sqltext.NewMemo(read), restable(pooled)
+	db.resting.linger, db.resting.held = restFor, heldFor
+	db.modes = [2]mode{cfg.mode(false), cfg.mode(true)}
 	_, db.batchTracer = db.tracer.(pgx.BatchTracer)
 	if cfg.Ledger.On() {
 		db.book = cfg.Ledger.Book(engine)
@@ -151,12 +167,15 @@ func New(pool *pgxpool.Pool, cfg Config) *DB {
 
 // Begin implements [txctx.DB]. It does no I/O.
 func (db *DB) Begin(ctx context.Context, c *txctx.Control) (context.Context, txctx.Tx) {
-	w := &work{db: db, c: c}
+	w := &work{db: db, c: c, mode: &db.modes[0]}
+	if c.ReadOnly() {
+		w.mode = &db.modes[1]
+	}
 	w.root = scope{w: w}
 	ctx = WithTx(ctx, &w.root)
 	w.ctx = ctx
 	switch {
-	case w.recorded():
+	case w.mode.records:
 		return ctx, recordedWork{w}
 	case w.traced():
 		return ctx, tracedWork{w}

@@ -38,6 +38,9 @@ func (w *work) probe(ctx context.Context, conn *pgx.Conn) error {
 	pg := conn.PgConn()
 	found, done := pg.CustomData()[probeKey].(origin)
 	if !done && !imitates(pg) {
+		if err := w.endPending(ctx, conn); err != nil {
+			return err
+		}
 		results, err := script(ctx, conn, probeQuery)
 		if e := serverError(err); err != nil && (e == nil || fatal(e)) {
 			if e == nil && !conn.IsClosed() {

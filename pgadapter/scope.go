@@ -20,12 +20,32 @@ type scope struct {
 
 var _ pgx.Tx = (*scope)(nil)
 
-// inner returns pgx's transaction. Call it after enter.
-func (s *scope) inner() pgx.Tx {
+// inner is what pgx's connections and transactions have in common.
+type inner interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+	CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, src pgx.CopyFromSource) (int64, error)
+	Prepare(ctx context.Context, name, sql string) (*pgconn.StatementDescription, error)
+}
+
+// inner returns what runs statements. Call it when the transaction has begun.
+func (s *scope) inner() inner {
 	if s.sp != nil {
 		return s.sp
 	}
-	return s.w.inner
+	return s.w.conn.Conn()
+}
+
+// tx returns pgx's transaction. Call it when that has begun.
+func (s *scope) tx() pgx.Tx {
+	if s.sp != nil {
+		return s.sp
+	}
+	if s.w.tx == nil {
+		s.w.tx = s.w.mode.txOn(s.w)
+	}
+	return s.w.tx
 }
 
 // Commit answers ErrManaged and changes nothing.
@@ -41,7 +61,7 @@ func (s *scope) Begin(ctx context.Context) (_ pgx.Tx, err error) {
 	}
 	defer func() { err = s.w.leave(ctx, err) }()
 	mark := s.w.c.HookMark()
-	nested, err := s.inner().Begin(ctx)
+	nested, err := s.tx().Begin(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -54,13 +74,14 @@ func (s *scope) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.C
 		return tag, err
 	}
 	defer func() { err = s.w.leave(ctx, err) }()
-	f, err := s.flushOf(ctx, sql, args)
+	st := s.w.db.statement(sql, args)
+	f, err := s.flushOf(ctx, st)
 	switch {
 	case err != nil:
 		return tag, err
 	case f == nil:
 		return s.inner().Exec(ctx, sql, args...)
-	case isText(sql, args):
+	case st.isText():
 		return f.execText(ctx)
 	}
 	return f.exec(ctx)
@@ -94,7 +115,7 @@ func (s *scope) query(ctx context.Context, sql string, args []any) (r *rows, err
 			r.fail(err)
 		}
 	}()
-	f, err := s.flushOf(ctx, sql, args)
+	f, err := s.flushOf(ctx, s.w.db.statement(sql, args))
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +192,7 @@ func (s *scope) LargeObjects() pgx.LargeObjects {
 		return deadLargeObjects()
 	}
 	defer s.w.mu.Unlock()
-	return s.inner().LargeObjects()
+	return s.tx().LargeObjects()
 }
 
 // Conn returns the connection of the transaction, nil if it cannot begin. What is
@@ -182,7 +203,7 @@ func (s *scope) Conn() *pgx.Conn {
 		return nil
 	}
 	defer s.w.mu.Unlock()
-	return s.inner().Conn()
+	return s.w.conn.Conn()
 }
 
 // open begins the transaction for what passes by, and may write. Where it returns no
@@ -192,7 +213,7 @@ func (s *scope) open() error {
 		return err
 	}
 	s.w.beyond = true
-	if s.w.inner != nil && !s.w.asking() {
+	if s.w.conn != nil && !s.w.asking() {
 		return nil
 	}
 	err := s.w.ready(s.w.ctx, true)

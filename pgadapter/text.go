@@ -48,12 +48,18 @@ func (t *text) open(ctx context.Context, conn *pgx.Conn) error {
 
 // run reports whether there was any answer but an error.
 func (t *text) run(ctx context.Context, conn *pgx.Conn) (answered bool) {
-	ctx, spy := t.w.db.spyOn(ctx, conn, t.sql, nil)
-	sql := t.sql
+	ctx, spy := t.w.db.spyOn(ctx, conn, t.one.sql, nil)
+	sql := t.one.sql
+	before := 0 // results that are not the handler's
 	if t.begins {
-		begin := beginSQL(t.w.txOptions())
-		t.shift = len(begin) + len(";")
+		end, begin := t.w.opening(conn)
 		sql = begin + ";" + sql
+		before++
+		if end != "" {
+			sql = end + ";" + sql
+			before++
+		}
+		t.shift = len(sql) - len(t.one.sql)
 	}
 	asks, length := t.asks && traceable(conn), utf8.RuneCountInString(sql)
 	if asks {
@@ -61,7 +67,6 @@ func (t *text) run(ctx context.Context, conn *pgx.Conn) (answered bool) {
 	}
 	results := conn.PgConn().Exec(ctx, sql)
 	t.tag = pgconn.CommandTag{}
-	began := !t.begins
 	for results.NextResult() {
 		r := results.ResultReader()
 		isTrace := asks && len(r.FieldDescriptions()) > 0 && r.FieldDescriptions()[0].Name == traceColumn
@@ -71,8 +76,8 @@ func (t *text) run(ctx context.Context, conn *pgx.Conn) (answered bool) {
 		tag, err := r.Close()
 		switch {
 		case err != nil:
-		case !began:
-			began = true
+		case before > 0:
+			before--
 		case !isTrace:
 			t.tag = tag
 		}

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/reprise-go/reprise/retryable"
 )
 
@@ -74,7 +72,7 @@ func (t *trace) complete() bool { return t.xid != "" && t.token != "" && t.home 
 
 // traced reports whether w's outcome is to be found out by its trace.
 func (w *work) traced() bool {
-	return !w.db.cfg.NoVerdict && !w.db.cfg.Ledger.On() && w.txOptions().AccessMode != pgx.ReadOnly && !w.db.untraceable.Load()
+	return w.mode.traces && !w.db.untraceable.Load()
 }
 
 // asking reports whether the question is still to be asked.
@@ -83,11 +81,11 @@ func (w *work) asking() bool {
 }
 
 // asksWith reports whether the question goes with a statement.
-func (w *work) asksWith(sql string, args []any) bool {
+func (w *work) asksWith(s *statement) bool {
 	if !w.asking() {
 		return false
 	}
-	switch kindOf(sql, args) {
+	switch s.kind {
 	case writes:
 		return true
 	case reads:

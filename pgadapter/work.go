@@ -20,6 +20,7 @@ import (
 // and Commit, Rollback or Judge close it for all that come later.
 type work struct {
 	db   *DB
+	mode *mode
 	c    *txctx.Control
 	ctx  context.Context // of the attempt, for the methods of pgx.Tx that take none
 	root scope
@@ -29,7 +30,8 @@ type work struct {
 	// and waiting would be a deadlock for a Scan method that queries.
 	mu     sync.Mutex
 	conn   *pgxpool.Conn // nil before the first statement and after the end
-	inner  pgx.Tx        // on conn
+	rest   *rest         // which conn is of, nil where it comes from the pool
+	tx     pgx.Tx        // pgx's on conn, for what needs one
 	pid    uint32        // of the backend, as it said when it was connected to
 	began  time.Time     // about the time of BEGIN
 	open   closer        // rows or a batch the handler has not closed yet
@@ -71,7 +73,7 @@ func (w *work) enter(ctx context.Context) error {
 // and not known: each by itself. Call it under mu.
 func (w *work) ready(ctx context.Context, asks bool) error {
 	w.beyond = true
-	if w.inner == nil {
+	if w.conn == nil {
 		if err := w.beginAlone(ctx); err != nil {
 			return err
 		}
