@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -13,7 +14,10 @@ import (
 
 // wrap serves a work through the middleware, on db.
 func wrap(db txctx.DB, wk work, tx func(context.Context) querier) http.Handler {
-	cfg := middleware.Config{Lane: func(*http.Request) string { return wk.name }}
+	cfg := middleware.Config{
+		Lane:   func(*http.Request) string { return wk.name },
+		Logger: slog.New(slog.DiscardHandler), // what fails is counted
+	}
 	if wk.readOnly {
 		cfg.ReadOnly = middleware.SafeMethods
 	}

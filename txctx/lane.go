@@ -2,6 +2,7 @@ package txctx
 
 import (
 	"context"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,7 +22,9 @@ import (
 // so that a handler that calls its own server cannot wait for itself for ever.
 //
 // The zero value is ready. Lanes are shared by the runs that may conflict, and
-// know of this process only; against others there is back-off.
+// know of this process only. An attempt that conflicts although it was alone in its
+// lane has met another process: from then on there are pauses between the turns, as
+// long as it takes for most attempts to get through.
 type Lanes struct {
 	known atomic.Int64 // lanes in m: none costs nothing
 	mu    sync.Mutex
@@ -37,6 +40,16 @@ const (
 	maxCaution     = 5  // doublings of widenAfter, one for each time that it was too early
 )
 
+// The pauses between turns grow by a quarter of the time that an attempt with a conflict
+// took, and shrink by half of that of one without. So they come and go, and let each
+// process have the field for a while: measured from two processes, that is worth more than
+// steady pauses, and six conflicts in a row were not seen any more.
+const (
+	gapGrows   = 4
+	gapShrinks = 2
+	maxGap     = 250 * time.Millisecond
+)
+
 // lane is what Lanes remember of one key, from its first conflict on.
 type lane struct {
 	score   int // of late conflicts, while the lane is not hot
@@ -45,13 +58,15 @@ type lane struct {
 	active  int // tickets out
 	streak  int // attempts without a conflict since the last change of limit
 	caution int
-	crowded bool      // somebody had to wait since then
-	waiting []*waiter // replays before first attempts
+	gap     time.Duration // half the longest pause between turns
+	crowded bool          // somebody had to wait since the last change of limit
+	waiting []*waiter     // replays before first attempts
 }
 
 type waiter struct {
 	replay  bool
-	granted chan struct{}
+	granted chan struct{} // closed
+	gap     time.Duration // the lane's, then
 }
 
 // ticket is an attempt's stay in a lane. The zero ticket is that of a lane nobody
@@ -59,7 +74,8 @@ type waiter struct {
 type ticket struct {
 	key    string
 	held   bool
-	queued bool // it had to wait
+	queued bool      // it had to wait
+	since  time.Time // its turn began
 }
 
 // enter waits for the attempt's turn in the lane, no longer than patience.
@@ -74,26 +90,32 @@ func (ls *Lanes) enter(ctx context.Context, key string, replay bool, patience ti
 		ls.mu.Unlock()
 		return t
 	}
-	if l.active < l.limit {
-		l.active++
-		ls.mu.Unlock()
-		t.held = true
-		return t
-	}
-	t.queued = true
 	w := l.enqueue(replay)
+	l.admit()
+	l.crowded = l.crowded || len(l.waiting) > 0
 	ls.mu.Unlock()
 
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
 	select {
 	case <-w.granted:
 		t.held = true
-	case <-timer.C:
-		t.held = ls.withdraw(l, w)
-	case <-ctx.Done():
-		t.held = ls.withdraw(l, w)
+	default:
+		t.queued = true
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		select {
+		case <-w.granted:
+			t.held = true
+		case <-timer.C:
+			t.held = ls.withdraw(l, w)
+		case <-ctx.Done():
+			t.held = ls.withdraw(l, w)
+		}
 	}
+	if t.held && w.gap > 0 {
+		t.queued = true
+		sleep(ctx, min(rand.N(2*w.gap), patience))
+	}
+	t.since = time.Now()
 	return t
 }
 
@@ -119,6 +141,7 @@ func (ls *Lanes) leave(t ticket, reason retryable.Reason) {
 	}
 	if t.held {
 		l.active--
+		l.pace(conflict, time.Since(t.since))
 	}
 	if l.learn(conflict) {
 		delete(ls.m, t.key)
@@ -142,7 +165,6 @@ func (ls *Lanes) withdraw(l *lane, w *waiter) (granted bool) {
 }
 
 func (l *lane) enqueue(replay bool) *waiter {
-	l.crowded = true
 	w := &waiter{replay: replay, granted: make(chan struct{})}
 	at := len(l.waiting)
 	if replay {
@@ -153,6 +175,16 @@ func (l *lane) enqueue(replay bool) *waiter {
 	}
 	l.waiting = slices.Insert(l.waiting, at, w)
 	return w
+}
+
+// pace learns from an attempt that took so long how long the pauses should be.
+func (l *lane) pace(conflict bool, took time.Duration) {
+	switch {
+	case !conflict:
+		l.gap = max(l.gap-took/gapShrinks, 0)
+	case l.limit == 1:
+		l.gap = min(l.gap+took/gapGrows, maxGap)
+	}
 }
 
 // learn heats, narrows and widens the lane. It reports whether the lane can be
@@ -188,6 +220,7 @@ func (l *lane) learn(conflict bool) (forget bool) {
 func (l *lane) admit() {
 	for len(l.waiting) > 0 && l.active < l.limit {
 		l.active++
+		l.waiting[0].gap = l.gap
 		close(l.waiting[0].granted)
 		l.waiting = slices.Delete(l.waiting, 0, 1)
 	}

@@ -100,6 +100,34 @@ func TestWithoutLanesACrowdUsesUpItsReplays(t *testing.T) {
 	})
 }
 
+// TestTwoProcessesKeepOutOfEachOthersWay: lanes that do not know of each other.
+//
+// Mutation seen to fail it: no pauses between turns.
+func TestTwoProcessesKeepOutOfEachOthersWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var c crowd
+		var failed atomic.Int64
+		var wg sync.WaitGroup
+		start := time.Now()
+		for range 2 {
+			o := laneOptions("hot")
+			heat(o)
+			wg.Go(func() { failed.Add(c.run(o, 32, 100, c.visit)) })
+		}
+		wg.Wait()
+		const visits = 2 * 32 * 100
+		took := time.Since(start)
+		t.Logf("%d failed, %d attempts, %v", failed.Load(), c.attempts.Load(), took)
+		if failed.Load() > visits/100 { // some do before the lanes are hot
+			t.Errorf("%d requests of %d failed", failed.Load(), visits)
+		}
+		if took > 3*visits*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
 // Mutation: one lane for all keys.
 func TestOtherLanesAreNotHeldUp(t *testing.T) {
 	t.Parallel()
