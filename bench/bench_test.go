@@ -63,7 +63,7 @@ func check(t *testing.T, variants []variant, v variant, w work) {
 			t.Errorf("%s, %s: the request failed", v.name, w.name)
 		}
 	}
-	low := map[string]int{oneWrite.name: 4, three.name: 8, hotRow.name: 4}[w.name]
+	low := map[string]int{oneWrite.name: 4, three.name: 8, hotRow.name: 4, hotRowRepeated.name: 4}[w.name]
 	high := low
 	if w.name == mixed.name {
 		high = 4

@@ -59,12 +59,15 @@ func run(ctx context.Context, p plan, only, picture string) error {
 }
 
 // works are all there are.
-var works = []work{oneRead, oneWrite, mixed, three, hotRow}
+var works = []work{oneRead, oneWrite, mixed, three, hotRow, hotRowRepeated}
 
 // measure measures on one database, at all distances, and at last from two processes.
 func measure(ctx context.Context, b brand, p plan, only string) ([]*measurement, error) {
 	chosen := func(where string) (some []work) {
 		for _, w := range works {
+			if w.weaker && b.name != "PostgreSQL" {
+				continue
+			}
 			if strings.Contains(b.name+", "+w.name+", "+where, only) {
 				some = append(some, w)
 			}
@@ -87,7 +90,7 @@ func measure(ctx context.Context, b brand, p plan, only string) ([]*measurement,
 		all = append(all, ms...)
 	}
 	for _, w := range chosen(twoProcesses) {
-		if w.hot {
+		if w.hot && !w.weaker {
 			ms, err := fromProcesses(ctx, b, db, w, p)
 			if err != nil {
 				return nil, err

@@ -35,6 +35,7 @@ func ceiling(ctx context.Context, p plan) float64 {
 // printOverhead compares what it costs to wrap a handler that does not use the database.
 func printOverhead(w io.Writer, p plan) {
 	fmt.Fprintln(w, "\nA handler that does not use the database")
+	var all []testing.BenchmarkResult
 	for _, c := range []struct {
 		name string
 		h    http.Handler
@@ -55,5 +56,12 @@ func printOverhead(w io.Writer, p plan) {
 			}
 		}
 		fmt.Fprintf(w, "  %-20s %6d ns %4d allocs %6d bytes\n", c.name, best.NsPerOp(), best.AllocsPerOp(), best.AllocedBytesPerOp())
+		all = append(all, best)
 	}
+	verdict := "ok"
+	if all[2].NsPerOp() > all[1].NsPerOp() || all[2].AllocsPerOp() > all[1].AllocsPerOp() {
+		verdict = "MISSED"
+	}
+	fmt.Fprintf(w, "  Reprise / http.TimeoutHandler, ns %.2f, allocs %.2f  <= 1.00  %s\n", float64(all[2].NsPerOp())/float64(all[1].NsPerOp()),
+		float64(all[2].AllocsPerOp())/float64(all[1].AllocsPerOp()), verdict)
 }

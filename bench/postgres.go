@@ -52,7 +52,10 @@ func (q pgTx) set(ctx context.Context, id, n int) error {
 
 func pgOptions(w work) pgx.TxOptions {
 	var o pgx.TxOptions
-	if w.hot {
+	switch {
+	case w.weaker:
+		o.IsoLevel = pgx.RepeatableRead
+	case w.hot:
 		o.IsoLevel = pgx.Serializable
 	}
 	if w.readOnly {

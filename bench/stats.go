@@ -21,13 +21,16 @@ func (e estimate) String() string {
 	return fmt.Sprintf("%.2f ± %.0f%%", e.Mid, off)
 }
 
-// ratio compares two measurements round by round: what disturbed one round disturbed
+// ratio compares the rates of two measurements.
+func ratio(m, base *measurement) estimate { return ratioOf(m, base, result.rate) }
+
+// ratioOf compares two measurements round by round: what disturbed one round disturbed
 // both.
-func ratio(m, base *measurement) estimate {
+func ratioOf(m, base *measurement, of func(result) float64) estimate {
 	var ratios []float64
 	for i := range min(len(m.Rounds), len(base.Rounds)) {
-		if b := base.Rounds[i].rate(); b > 0 {
-			ratios = append(ratios, m.Rounds[i].rate()/b)
+		if b := of(base.Rounds[i]); b > 0 {
+			ratios = append(ratios, of(m.Rounds[i])/b)
 		}
 	}
 	return summary(ratios)

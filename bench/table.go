@@ -82,6 +82,10 @@ var bars = []bar{
 	{"MariaDB", mixed.name, "Reprise", "database/sql", 1.5, 1.9},
 	{"PostgreSQL", hotRow.name, "Reprise", "crdbpgx.ExecuteTx", 3, 3},
 	{"PostgreSQL", hotRow.name, "Reprise", "loop with jitter", 1, 1},
+	{"PostgreSQL", hotRowRepeated.name, "Reprise", "crdbpgx.ExecuteTx", 3, 3},
+	{"PostgreSQL", hotRowRepeated.name, "Reprise", "loop with jitter", 1, 1},
+	{"MariaDB", hotRow.name, "Reprise", "loop with jitter", 1, 1},
+	{"SQLite", hotRow.name, "Reprise", "loop with jitter", 1, 1},
 }
 
 // printBars writes which bars were reached.
@@ -105,6 +109,28 @@ func printBars(w io.Writer, ms []*measurement) {
 			}
 			fmt.Fprintf(tw, "%s, %s, %s\t%s / %s\t%v\t>= %.2f\t%s\n", b.database, b.work, g[0].Distance, b.variant, b.against, got, want, verdict)
 		}
+		if m, loop := find(g, "Reprise"), find(g, "loop with jitter"); m != nil && loop != nil {
+			printWaits(tw, m, loop)
+		}
 	}
 	_ = tw.Flush()
+}
+
+// printWaits writes whether somebody gave up, and had to wait for longer than with a loop
+// that gives up.
+func printWaits(w io.Writer, m, loop *measurement) {
+	verdict := func(ok bool) string {
+		if ok {
+			return "ok"
+		}
+		return "MISSED"
+	}
+	where := fmt.Sprintf("%s, %s, %s", m.Database, m.Work, m.Distance)
+	longest := ratioOf(m, loop, func(r result) float64 { return r.P99.Seconds() })
+	fmt.Fprintf(w, "%s\tReprise / loop with jitter, p99\t%v\t<= 1.00\t%s\n", where, longest, verdict(longest.Mid <= 1))
+	failed := 0
+	for _, r := range m.Rounds {
+		failed += r.Failed
+	}
+	fmt.Fprintf(w, "%s\tReprise, given up\t%d\t0\t%s\n", where, failed, verdict(failed == 0))
 }
