@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +34,7 @@ func TestRule12_FailedRequestsAreAnswered(t *testing.T) {
 	shutdown, cancelCause := context.WithCancelCause(context.Background())
 	cancelCause(errSecret)
 	exhausted := &retryable.ExhaustedError{Attempts: 6, Errs: []error{retryable.Mark(errSecret)}}
+	outage := &retryable.ExhaustedError{Attempts: 6, Errs: []error{retryable.Mark(errSecret), fakedb.Fault(retryable.Failover)}}
 	for _, tt := range []struct {
 		name   string
 		ctx    context.Context
@@ -43,7 +46,8 @@ func TestRule12_FailedRequestsAreAnswered(t *testing.T) {
 		{"plain", nil, errSecret, 500, "internal-error", ""},
 		{"response too large", nil, &middleware.ResponseTooLargeError{Limit: 1}, 500, "internal-error", ""},
 		{"ended by text", nil, txctx.ErrManaged, 500, "internal-error", ""},
-		{"exhausted", nil, exhausted, 503, "unavailable", "1"},
+		{"exhausted", nil, exhausted, 503, "unavailable", "1 to 3"},
+		{"outage", nil, outage, 503, "unavailable", "1 to 10"},
 		{"half a body", nil, &middleware.BodyError{Err: io.ErrUnexpectedEOF}, 400, "body-incomplete", ""},
 		{"body too large", nil, &middleware.BodyError{Err: &http.MaxBytesError{Limit: 1}}, 413, "body-too-large", ""},
 		{"half a body, client gone", canceled, &middleware.BodyError{Err: io.ErrUnexpectedEOF}, 400, "body-incomplete", ""},
@@ -51,11 +55,11 @@ func TestRule12_FailedRequestsAreAnswered(t *testing.T) {
 		{"unknown", nil, &txctx.OutcomeUnknownError{Err: errSecret}, 503, "outcome-unknown", ""},
 		{"unknown, deadline", late, &txctx.OutcomeUnknownError{Err: errSecret}, 503, "outcome-unknown", ""},
 		{"unknown, client gone", canceled, &txctx.OutcomeUnknownError{Err: errSecret}, 503, "outcome-unknown", ""},
-		{"deadline", late, context.DeadlineExceeded, 503, "timeout", "1"},
-		{"attempt timeout", nil, errors.Join(errSecret, txctx.ErrAttemptTimeout), 503, "timeout", "1"},
+		{"deadline", late, context.DeadlineExceeded, 503, "timeout", "1 to 3"},
+		{"attempt timeout", nil, errors.Join(errSecret, txctx.ErrAttemptTimeout), 503, "timeout", "1 to 3"},
 		{"client gone", canceled, context.Canceled, 499, "", ""},
 		{"client gone, exhausted", canceled, exhausted, 499, "", ""},
-		{"shutdown", shutdown, errSecret, 503, "unavailable", "1"},
+		{"shutdown", shutdown, errSecret, 503, "unavailable", "1 to 3"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -71,7 +75,7 @@ func TestRule12_FailedRequestsAreAnswered(t *testing.T) {
 			if got := middleware.Status(r, tt.err); got != tt.status {
 				t.Errorf("Status = %d", got)
 			}
-			if got := w.Header().Get("Retry-After"); got != tt.retry {
+			if got := w.Header().Get("Retry-After"); !within(got, tt.retry) {
 				t.Errorf("Retry-After %q, want %q", got, tt.retry)
 			}
 			if strings.Contains(w.Body.String(), "secret") {
@@ -96,13 +100,42 @@ func TestRule12_FailedRequestsAreAnswered(t *testing.T) {
 			want := http.Header{
 				"Content-Type": {"application/problem+json"}, "Cache-Control": {"no-store"}, "X-Content-Type-Options": {"nosniff"},
 			}
-			if tt.retry != "" {
-				want.Set("Retry-After", tt.retry)
-			}
+			w.Header().Del("Retry-After")
 			if diff := cmp.Diff(want, w.Header()); diff != "" {
 				t.Errorf("header (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// within reports whether a Retry-After is in a range such as "1 to 3"; "" is none.
+func within(got, want string) bool {
+	var from, to int
+	if _, err := fmt.Sscanf(want, "%d to %d", &from, &to); err != nil {
+		return got == want
+	}
+	n, err := strconv.Atoi(got)
+	return err == nil && from <= n && n <= to
+}
+
+// TestRetryAfterSpreadsClientsOut: each second of the range is drawn, about equally often.
+func TestRetryAfterSpreadsClientsOut(t *testing.T) {
+	t.Parallel()
+	const draws = 10_000
+	outage := &retryable.ExhaustedError{Attempts: 1, Errs: []error{fakedb.Fault(retryable.Disconnected)}, Why: "budget used up"}
+	drawn := make(map[string]int)
+	for range draws {
+		w := httptest.NewRecorder()
+		middleware.Problem(w, get("/"), outage)
+		drawn[w.Header().Get("Retry-After")]++
+	}
+	if len(drawn) != 10 {
+		t.Errorf("drawn %v", drawn)
+	}
+	for seconds, n := range drawn {
+		if n < draws/10*3/4 || n > draws/10*5/4 { // eight standard deviations
+			t.Errorf("%s s was drawn %d times of %d", seconds, n, draws)
+		}
 	}
 }
 
@@ -129,7 +162,7 @@ func TestRule12_AnExhaustedRequestShowsNothingOfItsAttempts(t *testing.T) {
 			h.ServeHTTP(w, post("x"))
 			wantStatus(t, w, http.StatusServiceUnavailable)
 			header := w.Result().Header
-			if n != 6 || header.Get("Set-Cookie") != "" || header.Get("X-Outer") != "kept" || header.Get("Retry-After") != "1" {
+			if n != 6 || header.Get("Set-Cookie") != "" || header.Get("X-Outer") != "kept" || !within(header.Get("Retry-After"), "1 to 3") {
 				t.Errorf("%d attempts, header %v", n, header)
 			}
 			if body := w.Body.String(); strings.Contains(body, "partial") || strings.Contains(body, "serialization") {

@@ -33,7 +33,9 @@ type capture struct {
 	trailer http.Header // of the request, once done is io.EOF
 	closed  atomic.Bool
 
-	failed atomic.Pointer[error] // why the request fails, for those who cannot wait for mu
+	// For those who cannot wait for mu.
+	failed atomic.Pointer[error] // why the request fails
+	kept   atomic.Int64          // bytes in the spool
 }
 
 func newCapture(orig *http.Request, limit int64, dir string) *capture {
@@ -83,6 +85,7 @@ func (c *capture) readAt(p []byte, off int64) (int, error) {
 		c.fail(werr, werr)
 		return 0, werr
 	}
+	c.kept.Store(c.spool.Len())
 	switch {
 	case err == io.EOF: //nolint:errorlint // io.Reader's contract
 		c.done, c.trailer = err, c.orig.Trailer.Clone()

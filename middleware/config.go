@@ -14,7 +14,8 @@ import (
 // Config says how requests are treated. The zero value is ready. It is copied by
 // [New].
 type Config struct {
-	// Retry says how often, how long and how patiently requests are replayed.
+	// Retry says how often, how long and how patiently requests are replayed. Its
+	// budgets are those of all requests of this middleware together.
 	// retryable.Interactive()
 	Retry retryable.Policy
 
@@ -62,11 +63,17 @@ type Config struct {
 	TempDir string
 
 	// Observe is told about every attempt, replay and outcome, on the goroutine
-	// of the request. It must not block. none
+	// of the request. It must not block. Package telemetry has one that counts.
+	// none
 	Observe func(context.Context, txctx.Event)
 
-	// Logger gets one line for every failed request, and what could not be
-	// answered to anybody. slog.Default()
+	// AttemptContext is asked before each attempt for the context it is to run in,
+	// see [txctx.Options]. Package telemetry has one with a span. none
+	AttemptContext func(ctx, before context.Context, attempt int) context.Context
+
+	// Logger gets one line for every request that failed or was replayed, with all
+	// causes, and what could not be answered to anybody. The causes are texts of
+	// the database, which may quote values. slog.Default()
 	Logger *slog.Logger
 
 	_ struct{}

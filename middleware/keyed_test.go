@@ -202,7 +202,7 @@ func TestAKeyAndReplays(t *testing.T) {
 		}
 	}
 	exhausted := keeper(fakedb.Always(fakedb.Attempt{Claim: func(context.Context) error { return conflict }}))
-	wantProblem(t, serve(wrap(t, exhausted, byUser(), nil), withKey(`"k"`, "x")), 503, "unavailable", "1")
+	wantProblem(t, serve(wrap(t, exhausted, byUser(), nil), withKey(`"k"`, "x")), 503, "unavailable", "1 to 3")
 	plain := keeper(fakedb.Attempt{Claim: func(context.Context) error { return errSecret }})
 	wantProblem(t, serve(wrap(t, plain, byUser(), nil), withKey(`"k"`, "x")), 500, "internal-error", "")
 }

@@ -2,12 +2,9 @@ package middleware
 
 import (
 	"context"
-	"errors"
-	"log/slog"
 	"net/http"
 	"time"
 
-	"github.com/reprise-go/reprise/retryable"
 	"github.com/reprise-go/reprise/txctx"
 )
 
@@ -29,9 +26,9 @@ func New(db txctx.DB, cfg Config) func(http.Handler) http.Handler {
 	}
 	cfg = cfg.withDefaults()
 	retention := cfg.Keys.retention(db)
-	lanes := new(txctx.Lanes)
+	lanes, budgets := new(txctx.Lanes), new(txctx.Budgets)
 	return func(next http.Handler) http.Handler {
-		return &handler{db: db, cfg: cfg, retention: retention, lanes: lanes, next: next}
+		return &handler{db: db, cfg: cfg, retention: retention, lanes: lanes, budgets: budgets, next: next}
 	}
 }
 
@@ -40,6 +37,7 @@ type handler struct {
 	cfg       Config
 	retention time.Duration // of keys
 	lanes     *txctx.Lanes
+	budgets   *txctx.Budgets
 	next      http.Handler
 }
 
@@ -79,8 +77,9 @@ type exchange struct {
 	keyed *keyed        // nil without an Idempotency-Key
 
 	// Of the attempt under way, or of the last one.
-	req  *attemptRequest
-	resp *response
+	req    *attemptRequest
+	resp   *response
+	replay *txctx.Attempt // nil in the first attempt
 
 	// Of the first attempt, which is the only one of most exchanges.
 	begun     bool
@@ -110,8 +109,11 @@ func (ex *exchange) run() error {
 		Veto:       func() bool { return cfg.RollbackOn(ex.resp.status()) },
 		Lanes:      ex.h.lanes,
 		Lane:       ex.lane,
-		Observe:    cfg.Observe,
+		Budgets:    ex.h.budgets,
+		Observe:    ex.observer(),
 		Logger:     cfg.Logger,
+
+		AttemptContext: cfg.AttemptContext,
 	}, ex.attempt)
 	if failure := ex.body.failure(); err != nil && failure != nil {
 		return failure // whatever else went wrong: without its body the request is lost
@@ -133,6 +135,8 @@ func (ex *exchange) attempt(ctx context.Context) error {
 	ex.req, ex.resp = &ex.firstReq, &ex.firstResp
 	if ex.begun { // goroutines may have kept those of the attempt before
 		ex.req, ex.resp = new(attemptRequest), new(response)
+		replay := txctx.AttemptOf(ctx)
+		ex.replay = &replay
 	}
 	ex.begun = true
 	ex.req.begin(ctx, ex.orig, ex.body)
@@ -176,6 +180,7 @@ func (ex *exchange) answer(err error) {
 		if err := ex.send(); err != nil {
 			ex.h.cfg.logger().DebugContext(ex.r.Context(), "reprise: the answer could not be sent", "error", err)
 		}
+		ex.log(nil)
 		return
 	}
 	ex.log(err)
@@ -187,29 +192,6 @@ func (ex *exchange) send() error {
 		return sendKept(ex.w, ex.keyed.stored)
 	}
 	return ex.resp.send()
-}
-
-// log writes the one line about a failed request: what the client must not see
-// is here.
-func (ex *exchange) log(err error) {
-	level := slog.LevelError
-	switch status := Status(ex.r, err); {
-	case status == statusClientGone:
-		level = slog.LevelDebug
-	case status < 500:
-		level = slog.LevelInfo
-	case status == http.StatusServiceUnavailable:
-		level = slog.LevelWarn
-	}
-	attrs := []any{"method", ex.r.Method, "path", ex.r.URL.Path, "error", err}
-	if exhausted, ok := errors.AsType[*retryable.ExhaustedError](err); ok {
-		causes := make([]string, len(exhausted.Errs))
-		for i, cause := range exhausted.Errs {
-			causes[i] = cause.Error()
-		}
-		attrs = append(attrs, "attempts", exhausted.Attempts, "causes", causes)
-	}
-	ex.h.cfg.logger().Log(ex.r.Context(), level, "reprise: request failed", attrs...)
 }
 
 // close lets go of everything, also when a panic passes by.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"net/http"
+	"strconv"
 
 	"github.com/reprise-go/reprise/retryable"
 	"github.com/reprise-go/reprise/txctx"
@@ -36,7 +38,8 @@ const (
 //
 //   - internal-error (500): the request failed for good
 //   - body-incomplete (400), body-too-large (413)
-//   - unavailable (503, Retry-After): every attempt was doomed
+//   - unavailable (503, Retry-After): every attempt was doomed, and no replay left, in
+//     count, time or budget
 //   - timeout (503, Retry-After): the deadline of the request passed
 //   - outcome-unknown (503): the request may have taken effect; look before you
 //     send it again. The member instance holds the id of the run, by which it is
@@ -47,6 +50,9 @@ const (
 //   - key-in-use (409, Retry-After): another request with the same key is under way
 //   - key-reused (422): the key was used for another request
 //
+// Retry-After is 1 to 3 seconds, and 1 to 10 after an outage, drawn for each answer, so
+// that those who failed together do not come back together.
+//
 // It never sends the text of err. A client that has gone gets no body.
 func Problem(w http.ResponseWriter, r *http.Request, err error) {
 	status, slug := judge(r, err)
@@ -55,7 +61,9 @@ func Problem(w http.ResponseWriter, r *http.Request, err error) {
 	case "":
 		w.WriteHeader(status)
 		return
-	case slugTimeout, slugUnavailable, slugKeyInUse:
+	case slugTimeout, slugUnavailable:
+		p.retryAfter = retryAfter(err)
+	case slugKeyInUse:
 		p.retryAfter = "1"
 	case slugOutcomeUnknown:
 		unknown, _ := errors.AsType[*txctx.OutcomeUnknownError](err)
@@ -67,6 +75,27 @@ func Problem(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	p.send(w)
+}
+
+const (
+	// After conflicts, where it is the crowd that has to be thinned out.
+	spread = 3
+	// After an outage: the window of retryable.Policy's default budget. Who comes back
+	// within it is still a part of the crowd that used it up, and the database has
+	// likely come back before its end.
+	outageSpread = 10
+)
+
+// retryAfter draws the seconds after which a client may come back.
+func retryAfter(err error) string {
+	n := spread
+	if exhausted, ok := errors.AsType[*retryable.ExhaustedError](err); ok && len(exhausted.Errs) > 0 {
+		last := retryable.ReasonOf(exhausted.Errs[len(exhausted.Errs)-1])
+		if last.Outage() || last == retryable.CommitUnknown {
+			n = outageSpread
+		}
+	}
+	return strconv.Itoa(1 + rand.IntN(n))
 }
 
 // Status returns the status that [Problem] answers err with: 400, 409, 413, 422, 499,

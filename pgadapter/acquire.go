@@ -18,6 +18,8 @@ func (w *work) acquire(ctx context.Context, checked bool) (*pgxpool.Conn, error)
 	limit := w.c.Policy().AcquireTimeout
 	short, cancel := limited(ctx, limit)
 	defer cancel()
+	w.c.Dialing(cancel)
+	defer w.c.Dialed()
 	for dead := int32(0); ; dead++ {
 		conn, err := w.db.pool.Acquire(short)
 		if err == nil && checked {
@@ -30,9 +32,7 @@ func (w *work) acquire(ctx context.Context, checked bool) (*pgxpool.Conn, error)
 			}
 		}
 		if err != nil && short.Err() != nil && ctx.Err() == nil {
-			stat := w.db.pool.Stat()
-			err = fmt.Errorf("pgadapter: no connection within %v (%d of %d in use): %w",
-				limit, stat.AcquiredConns(), stat.MaxConns(), err)
+			err = w.waited(limit, err)
 		}
 		if err != nil {
 			return nil, err
@@ -41,9 +41,21 @@ func (w *work) acquire(ctx context.Context, checked bool) (*pgxpool.Conn, error)
 	}
 }
 
+// waited returns what to say of a pool that gave no connection within limit: that there
+// was none to be made, or none to be had.
+func (w *work) waited(limit time.Duration, err error) error {
+	stat := w.db.pool.Stat()
+	err = fmt.Errorf("pgadapter: no connection within %v (%d of %d in use): %w",
+		limit, stat.AcquiredConns(), stat.MaxConns(), err)
+	if stat.ConstructingConns() > 0 {
+		return &retryable.Error{Reason: retryable.Disconnected, Err: err}
+	}
+	return err
+}
+
 func limited(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	if limit == retryable.Forever {
-		return ctx, func() {}
+		return context.WithCancel(ctx)
 	}
 	if w, ok := ctx.(*wait); ok {
 		return w.within(limit)

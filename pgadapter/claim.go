@@ -26,7 +26,10 @@ const (
 // instead of last.
 func (w recordedWork) Claim(ctx context.Context, k *txctx.Key) (*txctx.Answer, error) {
 	last := w.lastClaim()
-	if err := w.enter(ctx); err != nil {
+	if err := w.lock(); err != nil {
+		return nil, err
+	}
+	if err := w.begun(ctx); err != nil {
 		return nil, err
 	}
 	conn := w.conn.Conn()

@@ -22,8 +22,11 @@ func (w *work) judge(ctx context.Context, err error) error {
 		}
 		return err
 	}
-	if w.conn == nil {
-		return err // of a statement with which nothing has begun: judged there
+	if w.conn == nil { // of a statement with which nothing has begun: judged there
+		if isRetry(err) { // or planned by a test
+			w.c.Doom(err, retryable.Statement)
+		}
+		return err
 	}
 	pg := w.conn.Conn().PgConn()
 	dead := pg.IsClosed()
@@ -92,8 +95,12 @@ func isPgError(err error) bool {
 	return ok
 }
 
-// mark judges err and returns it marked, unchanged if it is no reason to replay.
+// mark judges err and returns it marked, unchanged if it is no reason to replay, or has
+// one already.
 func (w *work) mark(err error, phase retryable.Phase) error {
+	if retryable.ReasonOf(err) != retryable.None {
+		return err
+	}
 	reason := w.db.cfg.Classify(w.fault(err, phase))
 	if reason == retryable.None {
 		return err

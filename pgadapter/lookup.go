@@ -54,7 +54,7 @@ func (w tracedWork) Resolve(ctx context.Context) (txctx.Outcome, error) {
 // any more. One that waits for a synchronous standby is left to wait: it is committed on
 // this server, and ending it would neither undo that nor replicate it.
 func (w tracedWork) look(ctx context.Context) (txctx.Outcome, error) {
-	conn, err := w.connectAnew(ctx)
+	conn, err := w.db.connectAnew(ctx)
 	if err != nil {
 		return txctx.Unknown, err
 	}

@@ -137,10 +137,9 @@ type DB struct {
 	modes       [2]mode // READ WRITE, or what the configuration says, and READ ONLY
 	rests       bool
 	resting     resting
+	gate        txctx.Gate
 	untraceable atomic.Bool // some server does not know what the probe has found
 }
-
-var _ txctx.DB = (*DB)(nil)
 
 // New returns a DB on pool, which stays the caller's to close. New panics if
 // pool is nil or cfg.Ledger is invalid.

@@ -48,7 +48,7 @@ func (w recordedWork) Resolve(ctx context.Context) (txctx.Outcome, error) {
 // The connection is a new one: those of the pool may all be in use by those who wait
 // for the locks of the attempt.
 func (w recordedWork) look(ctx context.Context) (txctx.Outcome, error) {
-	conn, err := w.connectAnew(ctx)
+	conn, err := w.db.connectAnew(ctx)
 	if err != nil {
 		return txctx.Unknown, err
 	}
@@ -91,17 +91,6 @@ func (w recordedWork) look(ctx context.Context) (txctx.Outcome, error) {
 // orphan is the session of an attempt whose connection was lost: the server may not learn
 // that for hours.
 func (w recordedWork) orphan() session { return session{w.pid, w.began} }
-
-// connectAnew makes a connection as the pool does, past the pool.
-func (w *work) connectAnew(ctx context.Context) (*pgx.Conn, error) {
-	cfg := w.db.pool.Config()
-	if before := cfg.BeforeConnect; before != nil { // it may have the password
-		if err := before(ctx, cfg.ConnConfig); err != nil {
-			return nil, err
-		}
-	}
-	return pgx.ConnectConfig(ctx, cfg.ConnConfig)
-}
 
 // script runs statements in one message.
 func script(ctx context.Context, conn *pgx.Conn, sql string) ([]*pgconn.Result, error) {

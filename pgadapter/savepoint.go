@@ -20,7 +20,7 @@ func (sp *savepoint) Commit(ctx context.Context) (err error) {
 	if sp.closed {
 		return pgx.ErrTxClosed
 	}
-	if err := sp.w.enter(ctx); err != nil {
+	if err := sp.w.enter(ctx, "release savepoint"); err != nil {
 		return err
 	}
 	defer func() { err = sp.w.leave(ctx, err) }()
@@ -40,6 +40,9 @@ func (sp *savepoint) Rollback(ctx context.Context) (err error) {
 	}
 	if err := sp.w.lockDoomed(); err != nil {
 		return err
+	}
+	if err := sp.w.c.Statement("rollback to savepoint"); err != nil {
+		return sp.w.leave(ctx, err)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sp.w.c.Policy().CommitTimeout)
 	defer cancel()

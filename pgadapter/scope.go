@@ -56,7 +56,7 @@ func (s *scope) Rollback(context.Context) error { return txctx.ErrManaged }
 
 // Begin makes a savepoint.
 func (s *scope) Begin(ctx context.Context) (_ pgx.Tx, err error) {
-	if err := s.w.enter(ctx); err != nil {
+	if err := s.w.enter(ctx, "savepoint"); err != nil {
 		return nil, err
 	}
 	defer func() { err = s.w.leave(ctx, err) }()
@@ -70,7 +70,7 @@ func (s *scope) Begin(ctx context.Context) (_ pgx.Tx, err error) {
 
 // Exec runs a statement.
 func (s *scope) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.CommandTag, err error) {
-	if err := s.w.lock(); err != nil {
+	if err := s.w.admit(ctx, sql); err != nil {
 		return tag, err
 	}
 	defer func() { err = s.w.leave(ctx, err) }()
@@ -106,7 +106,7 @@ func (s *scope) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 }
 
 func (s *scope) query(ctx context.Context, sql string, args []any) (r *rows, err error) {
-	if err := s.w.lock(); err != nil {
+	if err := s.w.admit(ctx, sql); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -136,7 +136,7 @@ func (s *scope) query(ctx context.Context, sql string, args []any) (r *rows, err
 
 // CopyFrom copies rows into a table.
 func (s *scope) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, src pgx.CopyFromSource) (n int64, err error) {
-	if err := s.w.lock(); err != nil {
+	if err := s.w.admit(ctx, "copy"); err != nil {
 		return 0, err
 	}
 	defer func() { err = s.w.leave(ctx, err) }()
@@ -148,7 +148,10 @@ func (s *scope) CopyFrom(ctx context.Context, table pgx.Identifier, columns []st
 
 // Prepare prepares a statement on the connection of this attempt.
 func (s *scope) Prepare(ctx context.Context, name, sql string) (sd *pgconn.StatementDescription, err error) {
-	if err := s.w.enter(ctx); err != nil {
+	if err := s.w.lock(); err != nil {
+		return nil, err
+	}
+	if err := s.w.begun(ctx); err != nil {
 		return nil, err
 	}
 	defer func() { err = s.w.leave(ctx, err) }()
@@ -160,7 +163,11 @@ func (s *scope) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	if pgx.FailedBatchResults(b, errBatchBegins).Tx() != nil {
 		return pgx.FailedBatchResults(b, errBatchBegins)
 	}
-	if err := s.w.lock(); err != nil {
+	text := "batch"
+	if len(b.QueuedQueries) > 0 {
+		text = b.QueuedQueries[0].SQL
+	}
+	if err := s.w.admit(ctx, text); err != nil {
 		return pgx.FailedBatchResults(b, err)
 	}
 	defer s.w.mu.Unlock() // errors come with the results

@@ -55,13 +55,32 @@ var (
 	errBusy = errors.New("pgadapter: the transaction is busy: another statement is under way, in a goroutine or in a callback")
 )
 
-// enter opens the way for what BEGIN cannot travel with: it refuses where the attempt is
-// doomed or over, begins the transaction if nothing has, and holds the connection until
-// leave.
-func (w *work) enter(ctx context.Context) error {
-	if err := w.lock(); err != nil {
+// admit takes the connection for a statement of the handler's, for which a test may have
+// other plans.
+func (w *work) admit(ctx context.Context, sql string) error {
+	err := w.lock()
+	switch {
+	case err == nil:
+		if err = w.c.Statement(sql); err != nil {
+			err = w.leave(ctx, err)
+		}
+	case errors.Is(err, txctx.ErrAttemptOver):
+		_ = w.c.Statement(sql) // it went astray
+	}
+	return err
+}
+
+// enter is admit for what BEGIN cannot travel with: it begins the transaction if nothing
+// has.
+func (w *work) enter(ctx context.Context, sql string) error {
+	if err := w.admit(ctx, sql); err != nil {
 		return err
 	}
+	return w.begun(ctx)
+}
+
+// begun begins the transaction if nothing has, or lets go of the connection.
+func (w *work) begun(ctx context.Context) error {
 	err := w.ready(ctx, false)
 	if err != nil {
 		w.mu.Unlock()

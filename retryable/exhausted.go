@@ -6,8 +6,8 @@ import (
 )
 
 // ExhaustedError says that an attempt was doomed and no further one was made:
-// the replays or the time of the [Policy] are used up, replay was disabled, or
-// the context ended during back-off.
+// the replays, the time or the budget of the [Policy] are used up, replay was
+// disabled, the database stayed down, or the context ended during back-off.
 //
 // It is not [ErrRetry] itself, whatever its causes are: a loop around the loop
 // must not multiply the attempts.
@@ -18,8 +18,8 @@ type ExhaustedError struct {
 	// that [ReasonOf] works on each. After very many attempts the middle is left
 	// out.
 	Errs []error
-	// Why says what ended the replays: "replays used up", "out of time",
-	// "replay disabled: ..." or "context ended".
+	// Why says what ended the replays: "replays used up", "out of time", "budget
+	// used up", "database down", "replay disabled: ..." or "context ended".
 	Why string
 	// Cause is the cause of the context that ended the replays, nil where it was
 	// something else.

@@ -29,8 +29,11 @@ type Policy struct {
 	RetryFor time.Duration
 
 	// ConnectWait is how long one attempt waits for a database that cannot be
-	// reached before it is doomed. Waiting uses up no replays. Default 0: it is
-	// doomed at once.
+	// reached before it is doomed. Waiting uses up no replays, no budget and no
+	// AttemptTimeout. Default 0: it is doomed at once, also when the database is
+	// known to be down. Its replays wait for the database for a quarter of RetryFor
+	// in all, where the outage is not older than RetryFor. After that they fail at
+	// once, or are not made at all where half of OutageBudget is used up.
 	ConnectWait time.Duration
 
 	// AcquireTimeout is how long one attempt waits for a connection of a pool
@@ -57,9 +60,15 @@ type Policy struct {
 	Conflict Backoff
 
 	// Outage paces the replays of [Disconnected], [Failover], [Overloaded] and
-	// [CommitUnknown], and the dials within ConnectWait. Default 50 ms, growing
-	// to 1 s.
+	// [CommitUnknown], and the dials within ConnectWait until the database is
+	// known to be down. Default 50 ms, growing to 1 s.
 	Outage Backoff
+
+	// ConflictBudget and OutageBudget bound the replays of all runs that share
+	// them, such as the requests of one middleware, for the reasons that Conflict
+	// and Outage pace. Default no limit for conflicts, and for outages 20 % of the
+	// runs and 10 a second, over 10 s.
+	ConflictBudget, OutageBudget Budget
 }
 
 // Backoff is exponential back-off with full jitter: the n-th pause is drawn
@@ -83,12 +92,14 @@ func Interactive() Policy {
 		ResolveFor:     5 * time.Second,
 		Conflict:       Backoff{Base: 5 * time.Millisecond, Max: 250 * time.Millisecond},
 		Outage:         Backoff{Base: 50 * time.Millisecond, Max: time.Second},
+		ConflictBudget: Budget{PerSecond: Unlimited},
+		OutageBudget:   Budget{Share: 0.2, PerSecond: 10, Window: defaultWindow},
 	}
 }
 
 // Persistent returns the policy for scripts and jobs that must get done: replays
-// without limit, and waiting for the database, with exponential back-off and
-// jitter, until the context ends. Attempts may take as long as they need; set
+// without limit or budget, and waiting for the database, with exponential back-off
+// and jitter, until the context ends. Attempts may take as long as they need; set
 // AttemptTimeout where the longest useful one is known.
 func Persistent() Policy {
 	p := Interactive()
@@ -98,6 +109,7 @@ func Persistent() Policy {
 	p.AcquireTimeout = Forever
 	p.AttemptTimeout = Forever
 	p.Outage = Backoff{Base: 100 * time.Millisecond, Max: 10 * time.Second}
+	p.OutageBudget = Budget{PerSecond: Unlimited}
 	return p
 }
 
@@ -114,6 +126,8 @@ func (p Policy) WithDefaults() Policy {
 	p.ResolveFor = cmp.Or(p.ResolveFor, d.ResolveFor)
 	p.Conflict = cmp.Or(p.Conflict, d.Conflict)
 	p.Outage = cmp.Or(p.Outage, d.Outage)
+	p.ConflictBudget = p.ConflictBudget.or(d.ConflictBudget)
+	p.OutageBudget = p.OutageBudget.or(d.OutageBudget)
 	return p
 }
 
@@ -147,6 +161,14 @@ func (p Policy) Validate() error {
 		}
 		if f.b.Base <= 0 || f.b.Max < f.b.Base {
 			return fmt.Errorf("%s: want 0 < Base <= Max, have Base %v, Max %v", f.name, f.b.Base, f.b.Max)
+		}
+	}
+	for _, f := range []struct {
+		name string
+		b    Budget
+	}{{"ConflictBudget", p.ConflictBudget}, {"OutageBudget", p.OutageBudget}} {
+		if err := f.b.validate(); err != nil {
+			return fmt.Errorf("%s.%w", f.name, err)
 		}
 	}
 	return nil

@@ -18,6 +18,9 @@ func TestAZeroPolicyIsInteractive(t *testing.T) {
 		CommitTimeout: 5 * time.Second, ResolveFor: 5 * time.Second,
 		Conflict: retryable.Backoff{Base: 5 * time.Millisecond, Max: 250 * time.Millisecond},
 		Outage:   retryable.Backoff{Base: 50 * time.Millisecond, Max: time.Second},
+
+		ConflictBudget: retryable.Budget{PerSecond: retryable.Unlimited},
+		OutageBudget:   retryable.Budget{Share: 0.2, PerSecond: 10, Window: 10 * time.Second},
 	}
 	if diff := cmp.Diff(want, retryable.Policy{}.WithDefaults()); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
@@ -34,11 +37,28 @@ func TestDefaultsKeepWhatIsSet(t *testing.T) {
 		{
 			MaxRetries: retryable.NoRetries, RetryFor: 1, ConnectWait: 2, AcquireTimeout: 3, AttemptTimeout: 4, CommitTimeout: 5,
 			ResolveFor: 6, Conflict: retryable.Backoff{Base: 1, Max: 2}, Outage: retryable.Backoff{Base: 3, Max: 4},
+			ConflictBudget: retryable.Budget{PerSecond: 5, Window: 6}, OutageBudget: retryable.Budget{Share: 7, Window: 8},
 		},
 	} {
 		if diff := cmp.Diff(p, p.WithDefaults()); diff != "" {
 			t.Errorf("(-set +with defaults):\n%s", diff)
 		}
+	}
+}
+
+func TestABudgetWithoutAWindowHasTheDefaults(t *testing.T) {
+	t.Parallel()
+	p := retryable.Policy{OutageBudget: retryable.Budget{Share: 0.1}, ConflictBudget: retryable.Budget{PerSecond: 1}}.WithDefaults()
+	for _, b := range []retryable.Budget{p.OutageBudget, p.ConflictBudget} {
+		if b.Window != 10*time.Second || !b.Limited() {
+			t.Errorf("%+v", b)
+		}
+	}
+	if p.OutageBudget.PerSecond != 0 || p.ConflictBudget.Share != 0 {
+		t.Errorf("%+v: what was left out of a budget that is set is none", p)
+	}
+	if p := retryable.Persistent(); p.OutageBudget.Limited() || p.ConflictBudget.Limited() {
+		t.Errorf("Persistent has a budget: %+v", p)
 	}
 }
 
@@ -73,6 +93,16 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"Conflict", retryable.Policy{Conflict: retryable.Backoff{Max: 1}}},
 		{"Outage", retryable.Policy{Outage: retryable.Backoff{Base: 2, Max: 1}}},
 		{"Outage", retryable.Policy{Outage: retryable.Backoff{Base: -1, Max: 1}}},
+		{"", retryable.Policy{OutageBudget: retryable.Budget{PerSecond: retryable.Unlimited}}},
+		{"", retryable.Policy{OutageBudget: retryable.Budget{Share: 1000, PerSecond: 1_000_000, Window: time.Hour}}},
+		{"OutageBudget.Share", retryable.Policy{OutageBudget: retryable.Budget{Share: -0.1}}},
+		{"OutageBudget.Share", retryable.Policy{OutageBudget: retryable.Budget{Share: math.NaN()}}},
+		{"OutageBudget.Share", retryable.Policy{OutageBudget: retryable.Budget{Share: math.Inf(1)}}},
+		{"OutageBudget.PerSecond", retryable.Policy{OutageBudget: retryable.Budget{PerSecond: -1}}},
+		{"OutageBudget.PerSecond", retryable.Policy{OutageBudget: retryable.Budget{PerSecond: 1_000_001}}},
+		{"OutageBudget.Window", retryable.Policy{OutageBudget: retryable.Budget{Window: time.Second - 1}}},
+		{"OutageBudget.Window", retryable.Policy{OutageBudget: retryable.Budget{Window: -time.Second}}},
+		{"ConflictBudget.Window", retryable.Policy{ConflictBudget: retryable.Budget{Window: time.Hour + 1}}},
 	} {
 		switch err := tt.p.Validate(); {
 		case tt.field == "" && err != nil:

@@ -16,6 +16,7 @@ func (w *work) get(ctx context.Context) *sql.Tx {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
+		_ = w.c.Statement("") // a stray one will follow
 		return overTx.get()
 	}
 	if w.tx == nil {
@@ -56,7 +57,7 @@ func (w *work) failedBegin(ctx context.Context, err error) error {
 // making sure that it is alive.
 func (w *work) connect(ctx context.Context) error {
 	err := w.tryConnect(ctx)
-	if err != nil && !w.checked && ctx.Err() == nil && retryable.ReasonOf(err).Outage() &&
+	if err != nil && !w.checked && !w.unanswered && ctx.Err() == nil && retryable.ReasonOf(err).Outage() &&
 		retryable.ReasonOf(err) != retryable.Overloaded {
 		w.checked = true
 		err = w.tryConnect(ctx)
@@ -76,8 +77,11 @@ func (w *work) tryConnect(ctx context.Context) error {
 	}
 	limit := w.c.Policy().AcquireTimeout
 	timer := time.AfterFunc(limit, stop)
+	w.c.Dialing(stop)
+	w.unanswered = false
 	tx, err := w.db.pool.BeginTx(life, w.options())
 	expired := !timer.Stop()
+	expired = w.c.Dialed() || expired
 	apart := release()
 	apart = releaseAttempt() && apart && !expired
 	if err == nil && apart {
@@ -95,6 +99,9 @@ func (w *work) tryConnect(ctx context.Context) error {
 		return because(w.ctx, err)
 	case ctx.Err() != nil:
 		return because(ctx, err)
+	case expired && w.unanswered:
+		return &retryable.Error{Reason: retryable.Disconnected, Err: fmt.Errorf(
+			"sqladapter: no connection made within %v: %w", limit, err)}
 	case expired:
 		return &retryable.Error{Reason: retryable.Overloaded, Err: fmt.Errorf(
 			"sqladapter: no transaction within %v (%s): %w", limit, inUse(w.db.pool.Stats()), err)}

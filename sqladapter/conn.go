@@ -21,6 +21,11 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	born := c.failovers.Load()
 	inner, err := c.Connector.Connect(ctx)
 	if err != nil {
+		// database/sql dials on the goroutine of who begins; what it dials on its own
+		// has no attempt.
+		if w, ok := ctx.Value(beginKey{}).(*work); ok && ctx.Err() != nil {
+			w.unanswered = true
+		}
 		return nil, err
 	}
 	wrapped := &conn{inner: inner, failovers: c.failovers, born: born}

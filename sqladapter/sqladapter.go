@@ -97,10 +97,11 @@ type DB struct {
 	connector driver.Connector
 	pool      *sql.DB
 	cfg       Config
+	gate      txctx.Gate
 }
 
 var (
-	_ txctx.DB        = (*DB)(nil)
+	_ txctx.Gated     = (*DB)(nil)
 	_ txctx.KeyKeeper = (*DB)(nil)
 )
 

@@ -28,11 +28,13 @@ type work struct {
 	underWay atomic.Int32 // calls of the driver
 	unusable atomic.Bool  // the connection must not be used again
 	wrote    atomic.Bool  // or may have, which the ledger records
+	skipped  atomic.Bool  // the driver wants the last statement to be prepared
 
 	mu         sync.Mutex // guards what follows
 	tx         *sql.Tx    // nil before the first Tx
 	stop       context.CancelFunc
 	checked    bool            // make sure that connections are alive before BEGIN
+	unanswered bool            // a dial was under way when the wait for a connection ended
 	closed     bool            // the attempt is over
 	endCtx     context.Context // what the engine ends tx under; nil before it does
 	cause      error
@@ -46,6 +48,9 @@ type work struct {
 // enter refuses a statement where the attempt is doomed, over, or about to be
 // ended by it. Otherwise it returns the context to run the statement under.
 func (w *work) enter(ctx context.Context, query string) (context.Context, error) {
+	if err := w.inject(ctx, query); err != nil {
+		return nil, err
+	}
 	verb, name := sqltext.Parse(query)
 	if doom := w.c.Doomed(); doom != nil {
 		// A lock that was not granted can be forgiven by the rollback of a savepoint.
@@ -96,8 +101,10 @@ func (w *work) leave(ctx context.Context, query string, err error) error {
 		}
 		return nil
 	case driver.ErrSkip, driver.ErrRemoveArgument, io.EOF: //nolint:errorlint // driver's contract
+		w.skipped.Store(err == driver.ErrSkip) //nolint:errorlint // driver's contract
 		return err
 	}
+	w.skipped.Store(false)
 	return w.judge(ctx, err)
 }
 

@@ -27,7 +27,7 @@ func (r *run) attempt(n int, before verdict) (v verdict) {
 	c.live(started)
 	defer c.life.end()
 	ctx, tx := r.db.Begin(&c.life, c)
-	r.emit(Event{Kind: AttemptStarted, Attempt: n})
+	r.emit(Event{Kind: AttemptStarted, Attempt: n, Reason: before.reason, Phase: before.phase})
 
 	ended := func() {
 		queued := c.leaveLane(v.reason)

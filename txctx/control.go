@@ -21,6 +21,9 @@ type Control struct {
 	afterL bool        // the attempt before lost its connection
 	clock  *time.Timer // of AttemptTimeout, nil where it need not be stopped
 	answer *Answer     // to be kept with the key of the run, nil until right before COMMIT
+	dial   dialing
+
+	injected *injected // by tests, nil in production
 
 	mu    sync.Mutex
 	over  bool
@@ -112,7 +115,7 @@ func (c *Control) Number() int { return c.number }
 func (c *Control) AfterLoss() bool { return c.afterL }
 
 // Policy returns the policy of the run, with all defaults set.
-func (c *Control) Policy() retryable.Policy { return c.run.policy }
+func (c *Control) Policy() retryable.Policy { return *c.run.policy }
 
 // HookMark returns the mark that DropHooks takes: adapters keep it with a
 // savepoint.
@@ -131,39 +134,6 @@ func (c *Control) DropHooks(mark int) {
 		clear(c.hooks[mark:])
 		c.hooks = c.hooks[:mark]
 	}
-}
-
-// Connect waits for the attempt's turn, see [Lanes], and calls dial until it
-// succeeds. It gives up with dial's error when that is not an outage, when
-// Policy.ConnectWait has passed, or when ctx ends. An adapter that gets an error
-// back dooms the attempt with it.
-func (c *Control) Connect(ctx context.Context, dial func(context.Context) error) error {
-	c.enterLane(ctx)
-	wait := c.run.policy.ConnectWait
-	start := time.Now()
-	var pacer *retryable.Pacer
-	for {
-		err := dial(ctx)
-		reason := retryable.ReasonOf(err)
-		if err == nil || !reason.Outage() || ctx.Err() != nil {
-			return err
-		}
-		if pacer == nil {
-			pacer = c.run.policy.Pacer()
-		}
-		pause := pacer.Pause(reason)
-		if pause > wait-time.Since(start) || !c.sleep(ctx, pause) {
-			return err
-		}
-	}
-}
-
-// sleep waits off the clock: afterwards AttemptTimeout begins anew.
-func (c *Control) sleep(ctx context.Context, d time.Duration) bool {
-	if c.clock != nil && c.clock.Stop() {
-		defer c.clock.Reset(c.run.policy.AttemptTimeout)
-	}
-	return sleep(ctx, d)
 }
 
 // enterLane waits for the attempt's turn when it is about to begin.

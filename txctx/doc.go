@@ -22,6 +22,9 @@
 // A job that may be started twice has a [Key]: the second run is given what the first
 // one answered, instead of running.
 //
-// The rest of the package, [DB], [Tx], [Claimer] and [Control], is for those who write an
-// adapter.
+// While the database is down nobody dials it but one probe at a time, see [Gate], and
+// what replays may add to the load of a bad hour is bounded by [Budgets].
+//
+// The rest of the package, [DB], [Tx], [Claimer], [Gated] and [Control], is for those who
+// write an adapter.
 package txctx

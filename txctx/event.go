@@ -10,12 +10,14 @@ import (
 type EventKind uint8
 
 const (
-	// AttemptStarted: an attempt is about to run. Attempt is its number.
+	// AttemptStarted: an attempt is about to run. Attempt is its number. Of a replay,
+	// Reason and Phase are why and where the attempt before was doomed.
 	AttemptStarted EventKind = iota + 1
-	// AttemptEnded: an attempt was committed, rolled back, or lost sight of. All
-	// fields but Pause, Protected, Why and Stored are set; Queued, if it had to wait.
+	// AttemptEnded: an attempt was committed, rolled back, or lost sight of. Reason to
+	// Duration are set; Queued, if it had to wait.
 	AttemptEnded
-	// ReplayScheduled: the attempt is replayed after Pause, because of Reason.
+	// ReplayScheduled: the attempt is to be replayed after Pause, because of Reason. It
+	// is not where meanwhile the context ends, or the database stays down.
 	ReplayScheduled
 	// OutcomeLookedUp: COMMIT got no answer, and Outcome is what was found out within
 	// Duration; Unknown with Err.
@@ -55,12 +57,56 @@ type Event struct {
 	Queued   time.Duration // of Duration, what an attempt waited for its turn in its lane
 	Pause    time.Duration
 
+	// Errs says, at RequestFinished, why attempts were doomed, oldest first. After
+	// very many the middle is left out. Do not change it.
+	Errs []error
+
 	// Protected reports, at RequestFinished, whether a lost connection would
-	// have been survived by a replay until the very end. Why says why not.
+	// have been survived by a replay until the very end. Gap and Why say why not:
+	// Gap in one of few words, Why in those of whoever disabled replay.
 	Protected bool
+	Gap       Gap
 	Why       string
 
 	// Stored reports, at RequestFinished, that the run had a [Key] whose answer
 	// was found: the function was not called, or not in the last attempt.
 	Stored bool
+
+	// Held is, at RequestFinished, how many bytes of request and response were kept
+	// for the sake of replay, in memory and files. The middleware sets it.
+	Held int64
+}
+
+// Gap is why a run was not protected by replays until its end.
+type Gap uint8
+
+const (
+	// NoGap: it was.
+	NoGap Gap = iota
+	// GapNoRetries: the policy makes no replays.
+	GapNoRetries
+	// GapDisabled: somebody called [DisableReplay].
+	GapDisabled
+	// GapStatement: a statement may have committed what came before it, see
+	// [Control.Fence].
+	GapStatement
+	// GapBody: the request's body did not arrive whole. The middleware says so.
+	GapBody
+)
+
+// String returns the gap in lower snake case, fit for a metric label.
+func (g Gap) String() string {
+	switch g {
+	case NoGap:
+		return "none"
+	case GapNoRetries:
+		return "no_retries"
+	case GapDisabled:
+		return "disabled"
+	case GapStatement:
+		return "statement"
+	case GapBody:
+		return "body"
+	}
+	return "gap(?)"
 }

@@ -35,7 +35,7 @@ func AttemptOf(ctx context.Context) Attempt {
 	}
 	return Attempt{
 		Number: c.number,
-		Max:    maxAttempts(c.run.policy),
+		Max:    maxAttempts(*c.run.policy),
 		Errs:   slices.Clone(c.prior),
 		fenced: c.run.fence() != "",
 	}

@@ -95,8 +95,8 @@ func (l *lazy) Value(key any) any {
 // live begins the attempt's context, which ends with AttemptTimeout. Where the attempt may
 // wait for the database, it gets a clock that it can stop meanwhile.
 func (c *Control) live(now time.Time) {
-	policy := &c.run.policy
-	c.life.parent, c.life.control, c.life.build = c.run.ctx, c, withDeadline
+	policy := c.run.policy
+	c.life.parent, c.life.control, c.life.build = c.run.enter(c), c, withDeadline
 	switch {
 	case policy.AttemptTimeout == retryable.Forever:
 	case policy.ConnectWait == 0:

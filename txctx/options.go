@@ -40,9 +40,21 @@ type Options struct {
 	Lanes *Lanes
 	Lane  func() string
 
+	// Budgets bound the replays of all runs that share them, by the budgets of
+	// Retry. no limit
+	Budgets *Budgets
+
 	// Observe is told about every attempt and replay, on the goroutine of Run.
-	// It must not block. none
+	// It must not block. The context is Run's, or what AttemptContext made of it
+	// for the attempt that is under way or was the last. none
 	Observe func(context.Context, Event)
+
+	// AttemptContext is asked before each attempt for the context it is to run in,
+	// which must descend from ctx, that of Run: so that what the attempt does finds
+	// the span it belongs to, BEGIN, COMMIT and ROLLBACK included. before is what
+	// was returned for the attempt before, nil for the first. AfterCommit
+	// functions get Run's. none
+	AttemptContext func(ctx, before context.Context, attempt int) context.Context
 
 	// Logger gets what cannot be returned: failed rollbacks, panics in hooks.
 	// slog.Default()

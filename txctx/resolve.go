@@ -39,7 +39,7 @@ func (r *run) look(attempt context.Context, res Resolver) (Outcome, error) {
 	ctx := controlOf(attempt).detached(r.policy.ResolveFor)
 	defer ctx.end()
 	started := time.Now()
-	outcome, err := lookUntilKnown(ctx, res)
+	outcome, err := r.lookUntilKnown(ctx, res)
 	r.emit(Event{Kind: OutcomeLookedUp, Attempt: controlOf(ctx).number, Outcome: outcome, Err: err, Duration: time.Since(started)})
 	return outcome, err
 }
@@ -54,27 +54,62 @@ const (
 )
 
 // lookUntilKnown looks until it is known, until looking again would not help, or until
-// ctx ends.
-func lookUntilKnown(ctx context.Context, res Resolver) (Outcome, error) {
+// ctx ends. While the database is known to be down it waits for it, and where it cannot
+// be reached there are no more looks than their budget allows.
+func (r *run) lookUntilKnown(ctx context.Context, res Resolver) (Outcome, error) {
 	var last error
-	limit := firstLook
+	limit, frugal := firstLook, false
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		outcome, late, err := lookOnce(ctx, res, limit)
-		switch {
-		case outcome != Unknown:
-			return outcome, nil
-		case late:
-			limit *= 2
-		case retryable.ReasonOf(err) == retryable.None:
-			return Unknown, err
+		p, up := r.lookThroughGate(ctx)
+		if up && (!frugal || r.o.Budgets.mayLook(time.Now())) {
+			outcome, late, err := lookOnce(ctx, res, limit)
+			r.gate.heard(p, newsOfLook(outcome, late, err), err)
+			reason := retryable.ReasonOf(err)
+			switch {
+			case outcome != Unknown:
+				return outcome, nil
+			case late:
+				limit *= 2
+			case reason == retryable.None:
+				return Unknown, err
+			}
+			if last == nil || !late {
+				last = beneath(err)
+			}
+			frugal = late || reason.Outage()
 		}
-		if last == nil || !late {
-			last = beneath(err)
+		if !up && last == nil {
+			last = r.gate.why()
 		}
 		if !sleep(ctx, pause) {
 			return Unknown, fmt.Errorf("reprise: the outcome was not found out in time: %w", last)
 		}
 	}
+}
+
+// lookThroughGate waits while the database is known to be down, and reports whether it is
+// not any more. A look that finds it to be down is news for all.
+func (r *run) lookThroughGate(ctx context.Context) (pass, bool) {
+	if r.gate == nil {
+		return pass{}, true
+	}
+	up := r.gate.pause(ctx, r.db, seeker, retryable.Forever, retryable.Forever)
+	p, _ := r.gate.calm()
+	return p, up
+}
+
+// newsOfLook returns what a look says about the database: it has answered unless it was
+// lost, and what took too long may have waited for a lock.
+func newsOfLook(outcome Outcome, late bool, err error) news {
+	switch reason := retryable.ReasonOf(err); {
+	case outcome != Unknown:
+		return goodNews
+	case unreachable(reason):
+		return badNews
+	case late, reason == retryable.None, reason == retryable.CommitUnknown:
+		return noNews
+	}
+	return goodNews
 }
 
 // lookOnce looks for so long, and reports whether that was too short.

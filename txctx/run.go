@@ -47,21 +47,24 @@ type run struct {
 	ctx    context.Context
 	db     DB
 	o      Options
-	policy retryable.Policy
+	gate   *Gate             // nil where the adapter has none
+	policy *retryable.Policy // o.Retry, with all defaults
 	fn     func(context.Context) error
 	log    *slog.Logger
 	start  time.Time
 	first  Control // of attempt 1, which is the only one of most
 	once   onceCells
-	errs   []error // why attempts were doomed, oldest first
+	latest *Control      // of the attempt under way, or of the last one
+	errs   []error       // why attempts were doomed, oldest first
+	waited time.Duration // for a database that was known to be down
 
 	committed bool
 	stored    bool // the answer of an earlier run was found
 
 	mu       sync.Mutex
+	leaked   bool  // something may have been committed that the attempt's rollback does not undo
 	id       RunID // zero until it is asked for
 	fenceWhy string
-	leaked   bool // something may have been committed that the attempt's rollback does not undo
 }
 
 func newRun(ctx context.Context, db DB, o Options, fn func(context.Context) error) *run {
@@ -73,7 +76,12 @@ func newRun(ctx context.Context, db DB, o Options, fn func(context.Context) erro
 	}
 	mustKeepKeys(db, &o)
 	r := &run{ctx: ctx, db: db, o: o, fn: fn, start: time.Now(), log: o.Logger}
-	r.policy = o.Retry.WithDefaults()
+	r.o.Retry = o.Retry.WithDefaults()
+	r.policy = &r.o.Retry
+	if gated, ok := db.(Gated); ok {
+		r.gate = gated.Gate()
+	}
+	o.Budgets.deposit(r.policy, r.start)
 	if r.log == nil {
 		r.log = slog.Default()
 	}
@@ -111,15 +119,7 @@ func (r *run) loop() (err error) {
 		if pacer == nil {
 			pacer = r.policy.Pacer()
 		}
-		pause := pacer.Pause(last.reason)
-		why := r.mayReplay(n, pause)
-		if why == "" {
-			r.emit(Event{Kind: ReplayScheduled, Attempt: n, Reason: last.reason, Phase: last.phase, Err: last.err, Pause: pause})
-			if !sleep(r.ctx, pause) {
-				why = whyContext
-			}
-		}
-		if why != "" {
+		if why := r.await(n, last, pacer.Pause(last.reason)); why != "" {
 			last.err = r.givenUp(n, why)
 			break
 		}
@@ -127,23 +127,6 @@ func (r *run) loop() (err error) {
 	finished = true
 	r.finish(n, last.err)
 	return last.err
-}
-
-const whyContext = "context ended"
-
-// mayReplay returns why attempt n must be the last, "" if it need not be.
-func (r *run) mayReplay(n int, pause time.Duration) string {
-	switch fence := r.fence(); {
-	case r.ctx.Err() != nil:
-		return whyContext
-	case fence != "":
-		return "replay disabled: " + fence
-	case n >= maxAttempts(r.policy):
-		return "replays used up"
-	case pause > r.policy.RetryFor-time.Since(r.start):
-		return "out of time"
-	}
-	return ""
 }
 
 // givenUp is the result of a run whose attempt n was doomed and is the last: that nothing
@@ -182,25 +165,15 @@ func (r *run) keep(err error) {
 }
 
 func (r *run) finish(n int, err error) {
-	ev := Event{Kind: RequestFinished, Attempt: n, Err: err, Duration: time.Since(r.start), Protected: true, Stored: r.stored}
+	ev := Event{Kind: RequestFinished, Attempt: n, Err: err, Duration: time.Since(r.start), Errs: r.errs, Stored: r.stored}
 	if r.committed {
 		ev.Outcome = Committed
 	} else if _, unknown := err.(*OutcomeUnknownError); unknown { //nolint:errorlint // made by Run itself
 		ev.Outcome = Unknown
 	}
-	switch fence := r.fence(); {
-	case fence != "":
-		ev.Protected, ev.Why = false, fence
-	case r.policy.MaxRetries == retryable.NoRetries:
-		ev.Protected, ev.Why = false, "no retries configured"
-	}
+	ev.Gap, ev.Why = r.gap()
+	ev.Protected = ev.Gap == NoGap
 	r.emit(ev)
-}
-
-func (r *run) emit(ev Event) {
-	if r.o.Observe != nil {
-		r.o.Observe(r.ctx, ev)
-	}
 }
 
 func (r *run) fenceOff(why string) {
@@ -218,19 +191,4 @@ func (r *run) fence() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.fenceWhy
-}
-
-// sleep waits for d and reports true, or false as soon as ctx ends.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if ctx.Err() != nil {
-		return false
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return ctx.Err() == nil // both may have come at once
-	}
 }

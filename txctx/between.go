@@ -1,0 +1,81 @@
+package txctx
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	whyContext = "context ended"
+	whyDown    = "database down"
+)
+
+// await lets pass what has to be between attempt n, which came to last, and its replay.
+// It returns why there must be none, "" if it may be made now.
+func (r *run) await(n int, last verdict, pause time.Duration) (why string) {
+	if why = r.mayReplay(n, pause); why != "" {
+		return why
+	}
+	withdrawn := time.Now()
+	bucket, budget := r.o.Budgets.of(r.policy, last.reason)
+	if bucket != nil && !bucket.withdraw(budget, withdrawn) {
+		return whyBudget
+	}
+	r.emit(Event{Kind: ReplayScheduled, Attempt: n, Reason: last.reason, Phase: last.phase, Err: last.err, Pause: pause})
+	up := sleep(r.ctx, pause) && r.awaitGate()
+	switch {
+	case r.ctx.Err() != nil:
+		why = whyContext
+	case up, bucket == nil, bucket.halfFull(budget, time.Now()):
+		return "" // also a replay that can only fail, where there is nothing to save
+	default:
+		why = whyDown
+	}
+	if bucket != nil {
+		bucket.refund(budget, withdrawn, time.Now())
+	}
+	return why
+}
+
+// mayReplay returns why attempt n must be the last, "" if it need not be.
+func (r *run) mayReplay(n int, pause time.Duration) string {
+	switch fence := r.fence(); {
+	case r.ctx.Err() != nil:
+		return whyContext
+	case fence != "":
+		return "replay disabled: " + fence
+	case n >= maxAttempts(*r.policy):
+		return "replays used up"
+	case pause > r.policy.RetryFor-time.Since(r.start):
+		return "out of time"
+	}
+	return ""
+}
+
+// awaitGate waits for a database that is known to be down, since a replay would only fail
+// at once: for a quarter of RetryFor in all. It reports whether the database may be up.
+// Attempts that wait for it by themselves do so.
+func (r *run) awaitGate() bool {
+	if r.gate == nil || r.policy.ConnectWait != 0 {
+		return true
+	}
+	began := time.Now()
+	up := r.gate.pause(r.ctx, r.db, sleeper, max(0, r.policy.RetryFor/4-r.waited), r.policy.RetryFor)
+	r.waited += time.Since(began)
+	return up
+}
+
+// sleep waits for d and reports true, or false as soon as ctx ends.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return ctx.Err() == nil // both may have come at once
+	}
+}
