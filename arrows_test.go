@@ -19,6 +19,12 @@ var arrows = map[string][]string{
 	"retryable":  {"github.com/sethvargo/go-retry"},
 	"txctx":      {"github.com/sethvargo/go-retry", module + "retryable"},
 	"middleware": {"github.com/go-chi/chi/v5", module + "txctx", module + "retryable", module + "internal/spool"},
+	"txtest":     {module + "middleware", module + "txctx", module + "retryable"},
+	"telemetry": {
+		module + "txctx", module + "retryable",
+		"go.opentelemetry.io/otel", "go.opentelemetry.io/otel/attribute", "go.opentelemetry.io/otel/codes",
+		"go.opentelemetry.io/otel/metric", "go.opentelemetry.io/otel/semconv/v1.43.0", "go.opentelemetry.io/otel/trace",
+	},
 	"pgadapter": {
 		"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/pgconn", "github.com/jackc/pgx/v5/pgtype",
 		"github.com/jackc/pgx/v5/pgproto3", "github.com/jackc/pgx/v5/pgxpool", "github.com/jackc/puddle/v2",

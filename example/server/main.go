@@ -27,6 +27,7 @@
 //   - database.go, and postgres.go, mysql.go, sqlite.go: how each is opened, with
 //     its adapter.
 //   - migrate.go: the same engine for a job that is no request.
+//   - metrics.go: what Prometheus finds at /metrics.
 //   - main.go, serve.go: flags, start and stop.
 //
 // While it runs, take connections away from it, with pg_terminate_backend, with

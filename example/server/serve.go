@@ -33,7 +33,11 @@ func serve(ctx context.Context, cfg config, log *slog.Logger) error {
 	log.Info("database is ready", "db", db.name)
 	defer keepLedger(ctx, db, log)()
 
-	o := options{maxRetries: cfg.maxRetries, log: log}
+	m, err := newMetrics(db)
+	if err != nil {
+		return fmt.Errorf("metrics: %w", err)
+	}
+	o := options{maxRetries: cfg.maxRetries, metrics: m, log: log}
 	if cfg.verbose {
 		o.observe = logEvents(log)
 	}

@@ -26,6 +26,7 @@ const (
 type options struct {
 	maxRetries int // 0 for none
 	observe    func(context.Context, txctx.Event)
+	metrics    *metrics // nil for none
 	log        *slog.Logger
 }
 
@@ -62,6 +63,9 @@ func newHandler(db *database, o options) http.Handler {
 	r.Get("/accounts/{name}", handle(s.getAccount))
 	r.Get(pathHealth, health)
 	r.Get(pathReady, ready(db))
+	if o.metrics != nil {
+		r.Method(http.MethodGet, pathMetrics, o.metrics)
+	}
 	return r
 }
 
@@ -80,11 +84,25 @@ func reprise(db *database, o options) func(http.Handler) http.Handler {
 		MaxBody:  maxBody,
 		ReadOnly: middleware.SafeMethods,
 		Skip: func(r *http.Request) bool {
-			return r.URL.Path == pathHealth || r.URL.Path == pathReady
+			return r.URL.Path == pathHealth || r.URL.Path == pathReady || r.URL.Path == pathMetrics
 		},
-		Observe: o.observe,
+		Observe: o.observer(),
 		Logger:  o.log,
 	})
+}
+
+// observer returns what tells everybody who wants to know.
+func (o options) observer() func(context.Context, txctx.Event) {
+	switch {
+	case o.metrics == nil:
+		return o.observe
+	case o.observe == nil:
+		return o.metrics.observe
+	}
+	return func(ctx context.Context, ev txctx.Event) {
+		o.metrics.observe(ctx, ev)
+		o.observe(ctx, ev)
+	}
 }
 
 // logEvents returns an observer that logs everything it is told.
