@@ -41,8 +41,12 @@
 //   - [github.com/reprise-go/reprise/ledger] is the optional table by which the outcome
 //     of a lost COMMIT is looked up, and in which Idempotency-Keys are kept.
 //   - [github.com/reprise-go/reprise/retryable] holds reasons, marks and policy.
+//   - [github.com/reprise-go/reprise/telemetry] makes OpenTelemetry spans and metrics of
+//     what the engine tells.
+//   - [github.com/reprise-go/reprise/txtest] is for the tests of handlers: planned
+//     faults, and every request run twice.
 //
 // A request goes one way: middleware, txctx.Run, adapter, txctx.Run, middleware.
-// The packages import each other in the same direction only: middleware and the
-// adapters know txctx, txctx knows retryable, and nobody knows more.
+// The packages import each other in the same direction only: middleware, the adapters
+// and telemetry know txctx, txctx knows retryable, and nobody knows more.
 package reprise

@@ -56,6 +56,14 @@
 // AfterRelease, it goes back after every transaction. A pool that is used by others, too,
 // needs connections to spare for it.
 //
+// # Outages
+//
+// While the database cannot be reached, one probe dials past the pool, and attempts wait
+// for it or fail at once: see [txctx.Gate]. What pgx itself has begun to dial it goes on
+// dialing, up to connect_timeout, which is two minutes unless the connection string says
+// otherwise, and the pool has no room for others meanwhile: set connect_timeout=5 or so.
+// With several hosts, set target_session_attrs=read-write, too.
+//
 // # The outcome of COMMIT
 //
 // Where COMMIT was sent and its answer lost, the adapter asks PostgreSQL itself what
