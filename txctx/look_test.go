@@ -75,7 +75,7 @@ func TestALookDoesNotWaitForEver(t *testing.T) {
 func TestLooksAreHeardAtTheGate(t *testing.T) {
 	t.Parallel()
 	for reason, shut := range map[retryable.Reason]bool{
-		retryable.Disconnected: true, retryable.Failover: true, retryable.CommitUnknown: false, retryable.Serialization: false,
+		retryable.Disconnected: true, retryable.Failover: false, retryable.CommitUnknown: false, retryable.Serialization: false,
 		retryable.Overloaded: false,
 	} {
 		t.Run(reason.String(), func(t *testing.T) {

@@ -99,14 +99,15 @@ func (r *run) lookThroughGate(ctx context.Context) (pass, bool) {
 }
 
 // newsOfLook returns what a look says about the database: it has answered unless it was
-// lost, and what took too long may have waited for a lock.
+// lost, what took too long may have waited for a lock, and a standby is no witness, though
+// attempts that only read may do with it.
 func newsOfLook(outcome Outcome, late bool, err error) news {
 	switch reason := retryable.ReasonOf(err); {
 	case outcome != Unknown:
 		return goodNews
-	case unreachable(reason):
+	case reason == retryable.Disconnected:
 		return badNews
-	case late, reason == retryable.None, reason == retryable.CommitUnknown:
+	case late, reason == retryable.None, reason == retryable.Failover, reason == retryable.CommitUnknown:
 		return noNews
 	}
 	return goodNews
