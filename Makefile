@@ -44,7 +44,7 @@ fuzz: ## fuzz every target for FUZZTIME (30s)
 	done
 
 .PHONY: bench
-bench: setup ## measure Reprise beside pgx, cockroach-go, go-transaction-manager and database/sql: 20 minutes (BENCH='-rounds 3 -only "PostgreSQL, one write"')
+bench: setup ## measure Reprise beside pgx, cockroach-go, go-transaction-manager and database/sql: 15 minutes (BENCH='-rounds 3 -only "PostgreSQL, one write"')
 	cd bench && go run . -svg ../docs/bench.svg $(BENCH)
 
 .PHONY: microbench
