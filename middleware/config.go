@@ -58,6 +58,12 @@ type Config struct {
 	// ledger. off
 	Keys Keys
 
+	// Stopping tells, by being closed, that the server is about to be shut down:
+	// attempts under way go on to their end, and a request whose attempt is doomed is
+	// answered at once with 503 and Retry-After instead of being replayed. Give it the
+	// Done of the context that ends when the program is told to stop. none
+	Stopping <-chan struct{}
+
 	// TempDir is the folder for bodies beyond 64 KiB. Files in it have mode 0600
 	// and are unlinked at once where the system allows. os.TempDir()
 	TempDir string

@@ -42,6 +42,27 @@
 // and runs again if the first one was rolled back, be it by its own 4xx or 5xx. See
 // [Keys].
 //
+// # Shutdown
+//
+// [http.Server.Shutdown] waits for requests and tells them nothing: by itself, it also
+// waits for those that wait for the database. [Config].Stopping tells them:
+//
+//	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+//	r.Use(middleware.New(db, middleware.Config{Stopping: ctx.Done()}))
+//	go srv.ListenAndServe()
+//	<-ctx.Done()
+//	err := srv.Shutdown(within) // a context that leaves an attempt its time
+//	pool.Close()
+//
+// From the signal on, attempts under way go on to their end, COMMIT and AfterCommit
+// functions included, before Shutdown returns. Nothing is replayed any more: a request
+// in back-off, or in ConnectWait, is answered at once with 503 and Retry-After, and so is
+// one whose attempt is doomed later. Closing the pool waits for the COMMITs of plain
+// reads that were already answered. Where Shutdown gives up on requests that take too
+// long, end the context of [http.Server].BaseContext with a cause of your own
+// ([context.WithCancelCause]): they are rolled back, and answered with 503 and
+// Retry-After as well. The example server does all of this.
+//
 // # Limits
 //
 // What a sealed response cannot do: Flush, Hijack and Unwrap. Routes that stream

@@ -110,6 +110,7 @@ func (ex *exchange) run() error {
 		Lanes:      ex.h.lanes,
 		Lane:       ex.lane,
 		Budgets:    ex.h.budgets,
+		Stopping:   cfg.Stopping,
 		Observe:    ex.observer(),
 		Logger:     cfg.Logger,
 

@@ -19,7 +19,7 @@ type ExhaustedError struct {
 	// out.
 	Errs []error
 	// Why says what ended the replays: "replays used up", "out of time", "budget
-	// used up", "database down", "replay disabled: ..." or "context ended".
+	// used up", "database down", "replay disabled: ...", "stopping" or "context ended".
 	Why string
 	// Cause is the cause of the context that ended the replays, nil where it was
 	// something else.

@@ -33,7 +33,7 @@ type Policy struct {
 	// AttemptTimeout. Default 0: it is doomed at once, also when the database is
 	// known to be down. Its replays wait for the database for a quarter of RetryFor
 	// in all, where the outage is not older than RetryFor. After that they fail at
-	// once, or are not made at all where half of OutageBudget is used up.
+	// once, or are not made at all where more than one a second of them would be.
 	ConnectWait time.Duration
 
 	// AcquireTimeout is how long one attempt waits for a connection of a pool

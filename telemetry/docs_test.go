@@ -70,7 +70,7 @@ func tellEverything(tell func(txctx.Event)) {
 	for gap := txctx.NoGap; gap <= txctx.GapBody; gap++ { // every result is there already
 		tell(txctx.Event{Kind: txctx.RequestFinished, Gap: gap})
 	}
-	for _, why := range []string{"replays used up", "out of time", "budget used up", "database down", "replay disabled: x", "context ended", "x"} {
+	for _, why := range []string{"replays used up", "out of time", "budget used up", "database down", "stopping", "replay disabled: x", "context ended", "x"} {
 		tell(txctx.Event{Kind: txctx.RequestFinished, Err: &retryable.ExhaustedError{Why: why, Errs: []error{retryable.ErrRetry}}})
 	}
 }

@@ -80,13 +80,14 @@ const (
 	whyTime
 	whyBudget
 	whyDown
+	whyStopping
 	whyDisabled
 	whyContext
 
 	whys
 )
 
-var whyNames = [whys]string{"other", "replays_used_up", "out_of_time", "budget_used_up", "database_down", "replay_disabled", "context_ended"}
+var whyNames = [whys]string{"other", "replays_used_up", "out_of_time", "budget_used_up", "database_down", "stopping", "replay_disabled", "context_ended"}
 
 func whyOf(why string) int {
 	switch {
@@ -98,6 +99,8 @@ func whyOf(why string) int {
 		return whyBudget
 	case why == "database down":
 		return whyDown
+	case why == "stopping":
+		return whyStopping
 	case strings.HasPrefix(why, "replay disabled"):
 		return whyDisabled
 	case why == "context ended":

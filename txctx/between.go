@@ -22,12 +22,14 @@ func (r *run) await(n int, last verdict, pause time.Duration) (why string) {
 		return whyBudget
 	}
 	r.emit(Event{Kind: ReplayScheduled, Attempt: n, Reason: last.reason, Phase: last.phase, Err: last.err, Pause: pause})
-	up := sleep(r.ctx, pause) && r.awaitGate()
+	up := r.sleep(r.ctx, pause) && r.awaitGate()
 	switch {
 	case r.ctx.Err() != nil:
 		why = whyContext
-	case up, bucket == nil, bucket.halfFull(budget, time.Now()):
-		return "" // also a replay that can only fail, where there is nothing to save
+	case r.stopping():
+		why = whyStopping
+	case up, bucket == nil, r.o.Budgets.mayWaste(time.Now()):
+		return ""
 	default:
 		why = whyDown
 	}
@@ -42,6 +44,8 @@ func (r *run) mayReplay(n int, pause time.Duration) string {
 	switch fence := r.fence(); {
 	case r.ctx.Err() != nil:
 		return whyContext
+	case r.stopping():
+		return whyStopping
 	case fence != "":
 		return "replay disabled: " + fence
 	case n >= maxAttempts(*r.policy):
@@ -59,8 +63,10 @@ func (r *run) awaitGate() bool {
 	if r.gate == nil || r.policy.ConnectWait != 0 {
 		return true
 	}
+	ctx, end := r.untilStopping(r.ctx)
+	defer end()
 	began := time.Now()
-	up := r.gate.pause(r.ctx, r.db, sleeper, max(0, r.policy.RetryFor/4-r.waited), r.policy.RetryFor)
+	up := r.gate.pause(ctx, r.db, sleeper, max(0, r.policy.RetryFor/4-r.waited), r.policy.RetryFor)
 	r.waited += time.Since(began)
 	return up
 }

@@ -16,7 +16,7 @@ import (
 // should have the same; of two windows, that of the first run counts. The zero value is
 // ready.
 type Budgets struct {
-	conflicts, outages, looks bucket
+	conflicts, outages, looks, wastes bucket
 }
 
 // looking is the budget of looks after the first of each outcome, where the database
@@ -49,6 +49,13 @@ func (b *Budgets) of(p *retryable.Policy, reason retryable.Reason) (*bucket, ret
 	}
 	return nil, retryable.Budget{}
 }
+
+// wasting is the budget of replays that can only fail, since the database is known to be
+// down: so few that a run by itself makes all of its replays, and a crowd does not.
+var wasting = retryable.Budget{PerSecond: 1, Window: 10 * time.Second}
+
+// mayWaste withdraws such a replay.
+func (b *Budgets) mayWaste(now time.Time) bool { return b == nil || b.wastes.withdraw(wasting, now) }
 
 // mayLook withdraws a look.
 func (b *Budgets) mayLook(now time.Time) bool { return b == nil || b.looks.withdraw(looking, now) }
@@ -85,15 +92,6 @@ func (b *bucket) withdraw(budget retryable.Budget, now time.Time) bool {
 	}
 	b.add(budget, now, -replay)
 	return true
-}
-
-// halfFull reports whether there is so much left that replays may be wasted.
-func (b *bucket) halfFull(budget retryable.Budget, now time.Time) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.add(budget, now, 0)
-	reserve := int64(float64(budget.PerSecond) * budget.Window.Seconds() * replay)
-	return b.balance+reserve/2 > 0
 }
 
 // refund gives back a replay that was withdrawn and not made, where that still counts.

@@ -9,9 +9,10 @@ import (
 
 // Connect waits for the attempt's turn, see [Lanes], and calls dial until it
 // succeeds. It gives up with dial's error when that is not an outage, when
-// Policy.ConnectWait has passed, or when ctx ends. While the database is known to be
-// down, see [Gate], dial is not called, and the error is the one that it was last found
-// to be down with. An adapter that gets an error back dooms the attempt with it.
+// Policy.ConnectWait has passed, when ctx ends, or when Options.Stopping is closed. While
+// the database is known to be down, see [Gate], dial is not called, and the error is the
+// one that it was last found to be down with. An adapter that gets an error back dooms
+// the attempt with it.
 func (c *Control) Connect(ctx context.Context, dial func(context.Context) error) error {
 	c.enterLane(ctx)
 	wait := c.run.policy.ConnectWait
@@ -20,7 +21,7 @@ func (c *Control) Connect(ctx context.Context, dial func(context.Context) error)
 	}
 	start := time.Now()
 	var pacer *retryable.Pacer
-	for {
+	for !c.run.stopping() {
 		err := c.connectOnce(ctx, left(wait, start), dial)
 		reason := retryable.ReasonOf(err)
 		switch {
@@ -37,6 +38,7 @@ func (c *Control) Connect(ctx context.Context, dial func(context.Context) error)
 			return err
 		}
 	}
+	return c.connectOnce(ctx, 0, dial)
 }
 
 // connectOnce passes the gate, if there is one, and dials.
@@ -76,6 +78,11 @@ func (c *Control) enterGate(ctx context.Context, wait time.Duration) (pass, erro
 	if c.clock != nil && c.clock.Stop() {
 		defer c.clock.Reset(policy.AttemptTimeout)
 	}
+	if wait > 0 { // else there is little to wait for
+		var end func()
+		ctx, end = c.run.untilStopping(ctx)
+		defer end()
+	}
 	return c.run.gate.enter(ctx, c.run.db, wait, policy.AcquireTimeout)
 }
 
@@ -84,7 +91,7 @@ func (c *Control) sleep(ctx context.Context, d time.Duration) bool {
 	if c.clock != nil && c.clock.Stop() {
 		defer c.clock.Reset(c.run.policy.AttemptTimeout)
 	}
-	return sleep(ctx, d)
+	return c.run.sleep(ctx, d)
 }
 
 // dialing is a dial that is under way, in the list of its gate.

@@ -17,7 +17,8 @@ const (
 	// Duration are set; Queued, if it had to wait.
 	AttemptEnded
 	// ReplayScheduled: the attempt is to be replayed after Pause, because of Reason. It
-	// is not where meanwhile the context ends, or the database stays down.
+	// is not where meanwhile the context ends, Stopping is closed, or the database stays
+	// down.
 	ReplayScheduled
 	// OutcomeLookedUp: COMMIT got no answer, and Outcome is what was found out within
 	// Duration; Unknown with Err.

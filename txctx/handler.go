@@ -24,7 +24,7 @@ type Attempt struct {
 }
 
 // Last reports whether no replay can follow: on the last attempt, after
-// DisableReplay, and outside an attempt.
+// DisableReplay, when Options.Stopping is closed, and outside an attempt.
 func (a Attempt) Last() bool { return a.fenced || a.Number >= a.Max }
 
 // AttemptOf returns the attempt that ctx belongs to, the zero Attempt if none.
@@ -37,7 +37,7 @@ func AttemptOf(ctx context.Context) Attempt {
 		Number: c.number,
 		Max:    maxAttempts(*c.run.policy),
 		Errs:   slices.Clone(c.prior),
-		fenced: c.run.fence() != "",
+		fenced: c.run.fence() != "" || c.run.stopping(),
 	}
 }
 

@@ -44,6 +44,13 @@ type Options struct {
 	// Retry. no limit
 	Budgets *Budgets
 
+	// Stopping ends, once it is closed, all waiting for another try: attempts under way
+	// go on to their end, but no replay begins any more, and ConnectWait is 0 from then
+	// on. What is doomed then is a *retryable.ExhaustedError. Waits for a turn in a lane
+	// and for an outcome go on. Give it the Done of the context that ends when the
+	// program is told to stop, and Run a context that goes on. none
+	Stopping <-chan struct{}
+
 	// Observe is told about every attempt and replay, on the goroutine of Run.
 	// It must not block. The context is Run's, or what AttemptContext made of it
 	// for the attempt that is under way or was the last. none

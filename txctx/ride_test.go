@@ -132,7 +132,7 @@ func TestConnectWaitEndsAtTheGate(t *testing.T) {
 }
 
 // Replays wait for a quarter of RetryFor, in the first RetryFor of an outage; then they
-// fail at once, where no budget is in danger.
+// fail at once, where not many do.
 //
 // Mutations seen to fail it: no patience; no end of hope.
 func TestAReplayWaitsForTheDatabase(t *testing.T) {

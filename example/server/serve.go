@@ -13,8 +13,15 @@ import (
 	"github.com/reprise-go/reprise/ledger"
 )
 
-// stopWithin is how long requests under way may take after the signal to stop.
-const stopWithin = 15 * time.Second
+// How long requests under way may take after the signal to stop, which is an attempt
+// and its COMMIT; and what is left then, to be rolled back and answered.
+const (
+	stopWithin  = attemptTimeout + 5*time.Second
+	cutOffAfter = 2 * time.Second
+)
+
+// errStopping is why a request ends that took too long for that.
+var errStopping = errors.New("the server is being stopped")
 
 // serve starts everything in order, and stops it in the opposite order when ctx
 // ends: requests, then the database.
@@ -37,11 +44,12 @@ func serve(ctx context.Context, cfg config, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("metrics: %w", err)
 	}
-	o := options{maxRetries: cfg.maxRetries, metrics: m, log: log}
+	// From the signal on nothing is replayed, so that no back-off has to be waited for.
+	o := options{maxRetries: cfg.maxRetries, metrics: m, log: log, stopping: ctx.Done()}
 	if cfg.verbose {
 		o.observe = logEvents(log)
 	}
-	return serveHTTP(ctx, listener, newHandler(db, o), log)
+	return serveHTTP(ctx, listener, newHandler(db, o), stopWithin, log)
 }
 
 // keepLedger purges the ledger once in an hour, until stop is called.
@@ -55,10 +63,14 @@ func keepLedger(ctx context.Context, db *database, log *slog.Logger) (stop func(
 	}
 }
 
-// serveHTTP serves until ctx ends, and then until the requests under way are done.
-func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
+// serveHTTP serves until ctx ends, and then until the requests under way are done. What
+// takes longer than within is rolled back, and answered with 503.
+func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler, within time.Duration, log *slog.Logger) error {
+	requests, cutOff := context.WithCancelCause(context.WithoutCancel(ctx)) // they go on when ctx ends
+	defer cutOff(nil)
 	srv := &http.Server{
 		Handler:           handler,
+		BaseContext:       func(net.Listener) context.Context { return requests },
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
 		WriteTimeout:      retryFor + attemptTimeout + 10*time.Second, // the last replay must find its client there
@@ -75,12 +87,19 @@ func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler,
 		return fmt.Errorf("serving: %w", err)
 	case <-ctx.Done():
 	}
-	log.Info("stopping", "within", stopWithin)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
-	defer cancel()
-	if err := srv.Shutdown(ctx); err != nil {
-		return errors.Join(fmt.Errorf("requests cut off after %v: %w", stopWithin, err), srv.Close())
+	log.Info("stopping", "within", within)
+	err := shutdown(srv, within)
+	if err == nil {
+		log.Info("stopped")
+		return nil
 	}
-	log.Info("stopped")
-	return nil
+	cutOff(errStopping)
+	_ = shutdown(srv, cutOffAfter) // for the answers; Close ends who does not heed it
+	return errors.Join(fmt.Errorf("requests cut off after %v: %w", within, err), srv.Close())
+}
+
+func shutdown(srv *http.Server, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	return srv.Shutdown(ctx)
 }

@@ -27,6 +27,7 @@ type options struct {
 	maxRetries int // 0 for none
 	observe    func(context.Context, txctx.Event)
 	metrics    *metrics // nil for none
+	stopping   <-chan struct{}
 	log        *slog.Logger
 }
 
@@ -86,8 +87,9 @@ func reprise(db *database, o options) func(http.Handler) http.Handler {
 		Skip: func(r *http.Request) bool {
 			return r.URL.Path == pathHealth || r.URL.Path == pathReady || r.URL.Path == pathMetrics
 		},
-		Observe: o.observer(),
-		Logger:  o.log,
+		Stopping: o.stopping,
+		Observe:  o.observer(),
+		Logger:   o.log,
 	})
 }
 

@@ -1,0 +1,43 @@
+package txctx
+
+import (
+	"context"
+	"time"
+)
+
+const whyStopping = "stopping"
+
+// stopping reports whether Options.Stopping is closed.
+func (r *run) stopping() bool {
+	select {
+	case <-r.o.Stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+// untilStopping returns a context to wait in, which ends with ctx, and when
+// Options.Stopping is closed. Call end after the wait.
+func (r *run) untilStopping(ctx context.Context) (_ context.Context, end func()) {
+	if r.o.Stopping == nil {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-r.o.Stopping:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+// sleep waits for d and reports true, or false as soon as ctx ends or Options.Stopping is
+// closed.
+func (r *run) sleep(ctx context.Context, d time.Duration) bool {
+	ctx, end := r.untilStopping(ctx)
+	defer end()
+	return sleep(ctx, d)
+}
