@@ -20,8 +20,8 @@ setup: ## install what the tests need and is missing (Debian, Ubuntu, macOS)
 	@scripts/setup.sh
 
 .PHONY: test
-test: setup ## install what is missing and run all tests but the torture, long suites in their short form
-	$(GO_TEST) -short $$(go list ./... | grep -v /internal/torture)
+test: setup ## install what is missing and run all tests but the torture and the outages, long suites in their short form
+	$(GO_TEST) -short $$(go list ./... | grep -v -e /internal/torture -e /internal/outage)
 
 .PHONY: ecosystem
 ecosystem: setup ## test the recipes for ORMs and generators, and that each variant of the benchmarks does its work
@@ -35,6 +35,11 @@ storm: setup ## book seats from 32 clients while connections are killed, for 20 
 torture: setup ## prove that nothing is lost or done twice, under faults of all kinds (LONG=1: 10,000 requests a database; SEED=n: once more)
 	REPRISE_REQUIRE_SERVERS=1 $(GOTESTSUM_VERBOSE) -- -race -count=1 -timeout 90m ./internal/torture/... \
 		$(if $(LONG),-torture.long) $(if $(SEED),-torture.seed=$(SEED))
+
+.PHONY: outage
+outage: setup ## take databases away under load: restart, silent network, promotion, Galera (LONG=1: as measured, and draws docs/outage.svg)
+	REPRISE_REQUIRE_SERVERS=1 $(GOTESTSUM_VERBOSE) -- -count=1 -timeout 20m ./internal/outage \
+		$(if $(LONG),-outage.long -outage.svg=$(CURDIR)/docs/outage.svg,-race)
 
 .PHONY: fuzz
 fuzz: ## fuzz every target for FUZZTIME (30s)

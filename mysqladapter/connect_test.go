@@ -36,7 +36,7 @@ func TestAConnectionCutInTheHandshakeIsALoss(t *testing.T) {
 	mysql.RegisterDialContext("mute", func(ctx context.Context, addr string) (net.Conn, error) {
 		var d net.Dialer
 		c, err := d.DialContext(ctx, network, addr)
-		if n := dials.Add(1); err == nil && n <= 2 { // the second is the adapter's own second try
+		if n := dials.Add(1); err == nil && n == 1 {
 			return mute{c}, nil
 		}
 		return c, err
@@ -67,7 +67,7 @@ func TestANetworkThatGoesSilentBehindAnAnswer(t *testing.T) {
 			hit := p.Add(faultproxy.Rule{When: mysqlproxy.Reply(query), Do: faultproxy.Drop, Then: faultproxy.BlackHole})
 			start := time.Now()
 			runs, err := b.run(txctx.Options{}, effect)
-			if runs != 1 || err != nil || hit.Count() != 1 {
+			if runs != 2 || err != nil || hit.Count() != 1 { // no connection could be made for the first
 				t.Errorf("ran %d times, error %v, the rule fired %d times", runs, err, hit.Count())
 			}
 			if d := time.Since(start); d > hush {

@@ -54,10 +54,12 @@ func (w *work) failedBegin(ctx context.Context, err error) error {
 
 // connect takes a connection and begins. One that turns out to have died in the
 // pool is no failure of the attempt: nothing has run, so another is tried, after
-// making sure that it is alive.
+// making sure that it is alive. Where none can be made, that is the database's failure: to
+// wait for another would keep it from the gate.
 func (w *work) connect(ctx context.Context) error {
 	err := w.tryConnect(ctx)
-	if err != nil && !w.checked && !w.unanswered && ctx.Err() == nil && retryable.ReasonOf(err).Outage() &&
+	_, unmade := errors.AsType[*dialError](err)
+	if err != nil && !unmade && !w.checked && !w.unanswered && ctx.Err() == nil && retryable.ReasonOf(err).Outage() &&
 		retryable.ReasonOf(err) != retryable.Overloaded {
 		w.checked = true
 		err = w.tryConnect(ctx)

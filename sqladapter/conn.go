@@ -26,7 +26,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 		if w, ok := ctx.Value(beginKey{}).(*work); ok && ctx.Err() != nil {
 			w.unanswered = true
 		}
-		return nil, err
+		return nil, &dialError{err}
 	}
 	wrapped := &conn{inner: inner, failovers: c.failovers, born: born}
 	// database/sql treats connections with a Validator in another way.
@@ -35,6 +35,13 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 	return wrapped, nil
 }
+
+// dialError is the error of a connection that could not be made. Some of them come from
+// dials that database/sql makes for whoever waits longest.
+type dialError struct{ err error }
+
+func (e *dialError) Error() string { return e.err.Error() }
+func (e *dialError) Unwrap() error { return e.err }
 
 // Close implements [io.Closer].
 func (c connector) Close() error {
@@ -53,6 +60,7 @@ type conn struct {
 
 	failovers *atomic.Uint64 // of the connector
 	born      uint64         // failovers when it was made
+	unfit     bool           // BEGIN has shown that it must not be used again
 }
 
 // validConn is a conn whose driver has a Validator.
@@ -75,6 +83,16 @@ func (c *conn) lost(reason retryable.Reason) {
 	}
 }
 
+// refused judges a connection on which w could not begin. A driver that calls it lost
+// closes it by itself; a server that refuses leaves it alive.
+func (c *conn) refused(w *work, err error) {
+	f := w.fault(err, retryable.Connect)
+	reason := w.db.cfg.Classify(f)
+	c.lost(reason)
+	bad := w.db.cfg.Unusable
+	c.unfit = reason.Lost() || bad != nil && bad(f)
+}
+
 // Close implements [driver.Conn].
 func (c *conn) Close() error { return c.inner.Close() }
 
@@ -89,7 +107,7 @@ func (c *conn) Ping(ctx context.Context) error {
 // ResetSession implements [driver.SessionResetter]. Connections that were made before
 // the last failover are not used again: they lead where that one led.
 func (c *conn) ResetSession(ctx context.Context) error {
-	if c.born != c.failovers.Load() {
+	if c.unfit || c.born != c.failovers.Load() {
 		return driver.ErrBadConn
 	}
 	if r, ok := c.inner.(driver.SessionResetter); ok {
@@ -117,6 +135,9 @@ func (c *conn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, erro
 		return nil, driver.ErrBadConn // the pool tries the next
 	}
 	inner, err := c.begin(ctx, o)
+	if err != nil && w != nil {
+		c.refused(w, err)
+	}
 	if err != nil || w == nil {
 		return inner, err
 	}

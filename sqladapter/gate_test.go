@@ -128,7 +128,7 @@ func TestABeginThatWasStopped(t *testing.T) {
 		})
 		time.Sleep(time.Second)
 		s.mu.Lock()
-		s.fail = map[string][]error{"connect": slices.Repeat([]error{io.ErrUnexpectedEOF}, 6)}
+		s.fail = map[string][]error{"connect": slices.Repeat([]error{io.ErrUnexpectedEOF}, 3)}
 		s.mu.Unlock()
 		for range 3 {
 			if reason, _ := reasonOnce(db); reason != retryable.Disconnected {
