@@ -130,12 +130,16 @@ func (w *work) tryConnect(ctx, dialCtx context.Context, checked bool, open openi
 	} else if conn, err = w.acquire(dialCtx, checked); err != nil {
 		return false, err
 	}
+	w.db.born(conn.Conn())
 	w.brake.hold(conn.Conn().PgConn().Conn())
 	err = open(ctx, conn.Conn())
 	if err != nil {
 		closed := conn.Conn().IsClosed()
 		if Unusable(w.fault(err, retryable.Connect)) { // a standby refused to begin
 			closeConn(ctx, conn.Conn())
+		}
+		if retryable.ReasonOf(w.mark(err, retryable.Connect)) == retryable.Failover {
+			w.db.failedOver(conn.Conn())
 		}
 		w.brake.ease(true)
 		if w.rest != nil && !conn.Conn().IsClosed() {

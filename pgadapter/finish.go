@@ -99,6 +99,11 @@ func (w *work) verdict(tag pgconn.CommandTag, err error) (txctx.Outcome, error) 
 		return txctx.Committed, err // confirmed; only what follows was lost
 	}
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && !fatal(pgErr) {
+		if w.conn.Conn().PgConn().TxStatus() == 'E' { // it did not go on to COMMIT
+			if marked := w.markHere(err, retryable.Statement); isRetry(marked) {
+				return txctx.RolledBack, marked
+			}
+		}
 		marked := w.markHere(err, retryable.Commit)
 		if retryable.ReasonOf(marked) == retryable.CommitUnknown {
 			return txctx.Unknown, marked

@@ -112,6 +112,9 @@ func (w *work) mark(err error, phase retryable.Phase) error {
 func (w *work) markHere(err error, phase retryable.Phase) error {
 	marked := w.mark(err, phase)
 	w.drop = w.drop || Unusable(w.fault(err, phase)) || retryable.ReasonOf(marked).Lost()
+	if retryable.ReasonOf(marked) == retryable.Failover && w.conn != nil {
+		w.db.failedOver(w.conn.Conn())
+	}
 	return marked
 }
 

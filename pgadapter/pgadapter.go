@@ -146,6 +146,7 @@ type DB struct {
 	rests       bool
 	resting     resting
 	gate        txctx.Gate
+	failovers   atomic.Uint64
 	untraceable atomic.Bool // some server does not know what the probe has found
 }
 
