@@ -138,7 +138,8 @@ func (w *work) tryConnect(ctx, dialCtx context.Context, checked bool, open openi
 		if Unusable(w.fault(err, retryable.Connect)) { // a standby refused to begin
 			closeConn(ctx, conn.Conn())
 		}
-		if retryable.ReasonOf(w.mark(err, retryable.Connect)) == retryable.Failover {
+		_, refused := errors.AsType[*unbegun](err)
+		if !refused && retryable.ReasonOf(w.mark(err, retryable.Connect)) == retryable.Failover {
 			w.db.failedOver(conn.Conn())
 		}
 		w.brake.ease(true)
@@ -148,7 +149,6 @@ func (w *work) tryConnect(ctx, dialCtx context.Context, checked bool, open openi
 			conn.Release()
 		}
 		w.rest = nil
-		_, refused := errors.AsType[*unbegun](err)
 		return closed && !refused, err
 	}
 	if w.rest != nil {
