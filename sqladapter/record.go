@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"fmt"
 
-	"github.com/reprise-go/reprise/internal/sqltext"
 	"github.com/reprise-go/reprise/ledger"
 	"github.com/reprise-go/reprise/retryable"
 )
@@ -13,9 +12,9 @@ import (
 // recorded reports whether the attempt has a row in the ledger, if it writes.
 func (w *work) recorded() bool { return w.db.cfg.Ledger.on() && !w.options().ReadOnly }
 
-// watch notices what may write.
-func (w *work) watch(query string) {
-	if query != "" && w.db.cfg.Ledger.on() && !w.wrote.Load() && !sqltext.Reads(query) {
+// noteWrite notes a statement that may write.
+func (w *work) noteWrite() {
+	if w.db.cfg.Ledger.on() && !w.wrote.Load() {
 		w.wrote.Store(true)
 	}
 }

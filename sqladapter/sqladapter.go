@@ -42,6 +42,7 @@ import (
 	"database/sql/driver"
 	"sync/atomic"
 
+	"github.com/reprise-go/reprise/internal/sqltext"
 	"github.com/reprise-go/reprise/retryable"
 	"github.com/reprise-go/reprise/txctx"
 )
@@ -57,7 +58,8 @@ type Config struct {
 	TxOptions sql.TxOptions
 
 	// Fence says why a statement forbids replays, "" if it does not: what it does
-	// is not undone by a rollback. none
+	// is not undone by a rollback. It is asked once for a text that comes again and
+	// again, from any goroutine. none
 	Fence func(query string) string
 
 	// Unusable reports whether the connection must not be used again after an error,
@@ -98,6 +100,7 @@ type DB struct {
 	pool      *sql.DB
 	cfg       Config
 	gate      txctx.Gate
+	texts     *sqltext.Memo[text]
 }
 
 var (
@@ -117,7 +120,9 @@ func New(c driver.Connector, cfg Config) *DB {
 	if cfg.Ledger.on() && cfg.Ledger.Duplicate == nil {
 		panic("sqladapter: New: Config.Ledger.Duplicate is nil")
 	}
-	return &DB{connector: c, pool: sql.OpenDB(connector{c, new(atomic.Uint64)}), cfg: cfg}
+	db := &DB{connector: c, pool: sql.OpenDB(connector{c, new(atomic.Uint64)}), cfg: cfg}
+	db.texts = sqltext.NewMemo(db.cfg.read)
+	return db
 }
 
 // SQL returns the pool, for everything outside of requests: migrations, health

@@ -51,27 +51,27 @@ func (w *work) enter(ctx context.Context, query string) (context.Context, error)
 	if err := w.inject(ctx, query); err != nil {
 		return nil, err
 	}
-	verb, name := sqltext.Parse(query)
+	said := w.db.texts.Of(query)
 	if doom := w.c.Doomed(); doom != nil {
 		// A lock that was not granted can be forgiven by the rollback of a savepoint.
-		if verb != sqltext.RollbackTo || retryable.ReasonOf(doom) != retryable.LockTimeout {
+		if said.verb != sqltext.RollbackTo || retryable.ReasonOf(doom) != retryable.LockTimeout {
 			return nil, doom
 		}
 	}
-	switch verb {
+	switch said.verb {
 	case sqltext.Commit, sqltext.Rollback, sqltext.Begin:
 		err := fmt.Errorf("sqladapter: the transaction was to be ended by a statement: %w", txctx.ErrManaged)
 		w.c.Doom(err, retryable.Statement)
 		return nil, err
 	case sqltext.Savepoint:
-		w.makeSavepoint(name)
+		w.makeSavepoint(said.savepoint)
 	}
-	if fence := w.db.cfg.Fence; fence != nil {
-		if why := fence(query); why != "" {
-			w.c.Fence(why)
-		}
+	if said.fence != "" {
+		w.c.Fence(said.fence)
 	}
-	w.watch(query)
+	if query != "" && !said.reads {
+		w.noteWrite()
+	}
 	if ctx.Done() == nil { // it would run on when the attempt has ended
 		ctx = bound{ctx, w.ctx}
 	}
@@ -93,11 +93,11 @@ func (w *work) leave(ctx context.Context, query string, err error) error {
 	w.underWay.Add(-1)
 	switch err {
 	case nil:
-		switch verb, name := sqltext.Parse(query); verb {
+		switch said := w.db.texts.Of(query); said.verb {
 		case sqltext.RollbackTo:
-			w.rolledBackTo(name)
+			w.rolledBackTo(said.savepoint)
 		case sqltext.Release:
-			w.released(name)
+			w.released(said.savepoint)
 		}
 		return nil
 	case driver.ErrSkip, driver.ErrRemoveArgument, io.EOF: //nolint:errorlint // driver's contract
