@@ -14,9 +14,9 @@ import (
 // acquire takes a connection from the pool, waiting no longer than the policy
 // allows. Where asked to, it makes sure that the connection is alive: those that died
 // with another one must not cost a replay each.
-func (w *work) acquire(ctx context.Context, checked bool) (*pgxpool.Conn, error) {
+func (w *work) acquire(ctx *wait, checked bool) (*pgxpool.Conn, error) {
 	limit := w.c.Policy().AcquireTimeout
-	short, cancel := limited(ctx, limit)
+	short, cancel := ctx.within(limit)
 	defer cancel()
 	w.c.Dialing(cancel)
 	defer w.c.Dialed()
@@ -51,16 +51,6 @@ func (w *work) waited(limit time.Duration, err error) error {
 		return &retryable.Error{Reason: retryable.Disconnected, Err: err}
 	}
 	return err
-}
-
-func limited(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
-	if limit == retryable.Forever {
-		return context.WithCancel(ctx)
-	}
-	if w, ok := ctx.(*wait); ok {
-		return w.within(limit)
-	}
-	return context.WithTimeout(ctx, limit)
 }
 
 // closeConn closes a connection without waiting for the server.

@@ -51,17 +51,17 @@ func (w *work) beginAlone(ctx context.Context) error {
 // Whatever fails here dooms the attempt, unless it was the statement itself that was
 // refused, or the caller's own context that ended.
 func (w *work) begin(ctx context.Context, open opening) error {
-	dialCtx := w.brake.guard(ctx)
-	defer dialCtx.end()
+	dial := w.brake.guard(ctx)
+	defer dial.end()
 	sent := false
-	err := w.c.Connect(dialCtx, func(dialCtx context.Context) error {
+	err := w.c.Connect(dial, func(context.Context) error {
 		sent = false
-		err := w.connect(ctx, dialCtx, func(_ context.Context, conn *pgx.Conn) error {
+		err := w.connect(ctx, dial, func(_ context.Context, conn *pgx.Conn) error {
 			err := open(ctx, conn)
 			sent = conn.IsClosed()
 			return err
 		})
-		if _, refused := errors.AsType[*unbegun](err); err == nil || refused || dialCtx.Err() != nil {
+		if _, refused := errors.AsType[*unbegun](err); err == nil || refused || dial.Err() != nil {
 			return err
 		}
 		return w.mark(err, retryable.Connect)
@@ -109,25 +109,25 @@ var errFailed = &pgconn.PgError{
 // in the pool is no failure of the attempt: the next one is tried, after making sure that
 // it is alive. What was sent with BEGIN is sent again then: whatever the server did with
 // it, it did not commit.
-func (w *work) connect(ctx, dialCtx context.Context, open opening) error {
-	pooled, err := w.tryConnect(ctx, dialCtx, w.c.AfterLoss(), open)
-	if pooled && err != nil && dialCtx.Err() == nil && retryable.ReasonOf(w.mark(err, retryable.Connect)).Lost() {
-		_, err = w.tryConnect(ctx, dialCtx, true, open)
+func (w *work) connect(ctx context.Context, dial *wait, open opening) error {
+	pooled, err := w.tryConnect(ctx, dial, w.c.AfterLoss(), open)
+	if pooled && err != nil && dial.Err() == nil && retryable.ReasonOf(w.mark(err, retryable.Connect)).Lost() {
+		_, err = w.tryConnect(ctx, dial, true, open)
 	}
 	return err
 }
 
 // tryConnect reports with its error whether that came from a connection the pool had
-// given out, and that is lost now. dialCtx is for the wait: what is sent runs under ctx,
+// given out, and that is lost now. dial is for the wait: what is sent runs under ctx,
 // since its rows are read later.
-func (w *work) tryConnect(ctx, dialCtx context.Context, checked bool, open opening) (pooled bool, err error) {
+func (w *work) tryConnect(ctx context.Context, dial *wait, checked bool, open opening) (pooled bool, err error) {
 	var conn *pgxpool.Conn
 	if !checked {
 		w.rest = w.db.resting.take()
 	}
 	if w.rest != nil {
 		conn = w.rest.conn
-	} else if conn, err = w.acquire(dialCtx, checked); err != nil {
+	} else if conn, err = w.acquire(dial, checked); err != nil {
 		return false, err
 	}
 	w.db.born(conn.Conn())

@@ -161,7 +161,7 @@ func (f *flush) queue(ctx context.Context, conn *pgx.Conn) {
 func (f *flush) addBefore(sql string) {
 	f.add(sql, nil)
 	f.before++
-	if f.w.db.mode == pgx.QueryExecModeSimpleProtocol {
+	if f.w.db.execMode == pgx.QueryExecModeSimpleProtocol {
 		f.shift += len(sql) + len("\n;")
 	}
 }

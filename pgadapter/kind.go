@@ -120,7 +120,7 @@ func (db *DB) fits(s *statement) bool {
 		}
 		break
 	}
-	return db.mode != pgx.QueryExecModeSimpleProtocol || !s.name
+	return db.execMode != pgx.QueryExecModeSimpleProtocol || !s.name
 }
 
 // alone reports whether BEGIN must be sent by itself before s. A BEGIN of the user's may

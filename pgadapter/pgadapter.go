@@ -138,7 +138,7 @@ type DB struct {
 	book ledger.Book
 
 	maxConns    int32             // of the pool
-	mode        pgx.QueryExecMode // of the pool
+	execMode    pgx.QueryExecMode // of the pool
 	tracer      pgx.QueryTracer   // of the pool, nil if none
 	batchTracer bool              // it is a pgx.BatchTracer, too
 	texts       *sqltext.Memo[*reading]
@@ -162,7 +162,7 @@ func New(pool *pgxpool.Pool, cfg Config) *DB {
 	cfg.Classify = cfg.Classify.Or(Classify)
 	pooled := pool.Config()
 	conn := pooled.ConnConfig
-	db := &DB{pool: pool, cfg: cfg, maxConns: pooled.MaxConns, mode: conn.DefaultQueryExecMode, tracer: conn.Tracer}
+	db := &DB{pool: pool, cfg: cfg, maxConns: pooled.MaxConns, execMode: conn.DefaultQueryExecMode, tracer: conn.Tracer}
 	db.texts, db.rests = sqltext.NewMemo(read), restable(pooled)
 	db.resting.linger, db.resting.held = restFor, heldFor
 	db.modes = [2]mode{cfg.mode(false), cfg.mode(true)}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/reprise-go/reprise/retryable"
 )
 
 // wait is a context that can be ended, and costs nothing until somebody waits for its end.
@@ -32,11 +34,17 @@ func (w *wait) become() context.Context {
 	return w.real
 }
 
-// within returns a context that ends with w, or after d.
+// within returns a context that ends with w, or after d, which may be retryable.Forever.
 func (w *wait) within(d time.Duration) (context.Context, context.CancelFunc) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	ctx, cancel := context.WithTimeout(w.Context, d)
+	var ctx context.Context
+	var cancel context.CancelFunc
+	if d == retryable.Forever {
+		ctx, cancel = context.WithCancel(w.Context)
+	} else {
+		ctx, cancel = context.WithTimeout(w.Context, d)
+	}
 	if w.over {
 		cancel()
 	}
