@@ -29,7 +29,7 @@ func (r *run) await(n int, last verdict, pause time.Duration) (why string) {
 	case r.stopping():
 		why = whyStopping
 	case up, bucket == nil, r.o.Budgets.mayWaste(time.Now()):
-		return ""
+		return "" // though it can only fail if not up: MaxRetries promises it, and one a second costs little
 	default:
 		why = whyDown
 	}
@@ -72,8 +72,11 @@ func (r *run) awaitGate() bool {
 }
 
 // sleep waits for d and reports true, or false as soon as ctx ends.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if ctx.Err() != nil {
+func sleep(ctx context.Context, d time.Duration) bool { return sleepUnless(ctx, nil, d) }
+
+// sleepUnless is sleep that reports false also as soon as stopping is closed.
+func sleepUnless(ctx context.Context, stopping <-chan struct{}, d time.Duration) bool {
+	if ended(ctx, stopping) {
 		return false
 	}
 	t := time.NewTimer(d)
@@ -81,7 +84,18 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():
 		return false
+	case <-stopping:
+		return false
 	case <-t.C:
-		return ctx.Err() == nil // both may have come at once
+		return !ended(ctx, stopping) // both may have come at once
+	}
+}
+
+func ended(ctx context.Context, stopping <-chan struct{}) bool {
+	select {
+	case <-stopping:
+		return true
+	default:
+		return ctx.Err() != nil
 	}
 }

@@ -90,6 +90,7 @@ func (ls *Lanes) enter(ctx context.Context, key string, replay bool, patience ti
 		ls.mu.Unlock()
 		return t
 	}
+	asked := time.Now()
 	w := l.enqueue(replay)
 	l.admit()
 	l.crowded = l.crowded || len(l.waiting) > 0
@@ -113,7 +114,7 @@ func (ls *Lanes) enter(ctx context.Context, key string, replay bool, patience ti
 	}
 	if t.held && w.gap > 0 {
 		t.queued = true
-		sleep(ctx, min(rand.N(2*w.gap), patience))
+		sleep(ctx, min(rand.N(2*w.gap), max(0, patience-time.Since(asked))))
 	}
 	t.since = time.Now()
 	return t

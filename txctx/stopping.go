@@ -8,14 +8,7 @@ import (
 const whyStopping = "stopping"
 
 // stopping reports whether Options.Stopping is closed.
-func (r *run) stopping() bool {
-	select {
-	case <-r.o.Stopping:
-		return true
-	default:
-		return false
-	}
-}
+func (r *run) stopping() bool { return ended(context.Background(), r.o.Stopping) }
 
 // untilStopping returns a context to wait in, which ends with ctx, and when
 // Options.Stopping is closed. Call end after the wait.
@@ -37,7 +30,5 @@ func (r *run) untilStopping(ctx context.Context) (_ context.Context, end func())
 // sleep waits for d and reports true, or false as soon as ctx ends or Options.Stopping is
 // closed.
 func (r *run) sleep(ctx context.Context, d time.Duration) bool {
-	ctx, end := r.untilStopping(ctx)
-	defer end()
-	return sleep(ctx, d)
+	return sleepUnless(ctx, r.o.Stopping, d)
 }
