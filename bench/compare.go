@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"runtime"
 	"time"
+
+	"github.com/reprise-go/reprise/internal/faultproxy"
 )
 
 // plan says how much to measure.
@@ -21,7 +23,7 @@ type measurement struct {
 	Database, Work, Distance, Variant string
 	Rounds                            []result
 	Allocs                            float64 // per request, by one client
-	Trips                             float64 // round trips per request, by one client; -1 where there are none to count
+	Trips, Statements                 float64 // per request, by one client, as counted on the wire; -1 where there is none
 }
 
 // compare measures all variants of one database at one distance, round by round in
@@ -59,12 +61,12 @@ func compareOne(ctx context.Context, b brand, db *database, far bool, w work, va
 		if v.skips != nil && v.skips(w) {
 			continue
 		}
-		m := &measurement{Database: b.name, Work: w.name, Distance: distance(far), Variant: v.name, Trips: -1}
+		m := &measurement{Database: b.name, Work: w.name, Distance: distance(far), Variant: v.name, Trips: -1, Statements: -1}
 		h := v.serve(w)
 		load(ctx, h, method(w), clients, min(p.each, 200*time.Millisecond)) // connections, caches
 		m.Allocs = allocs(ctx, h, method(w))
 		if far {
-			m.Trips = trips(ctx, db, h, method(w))
+			m.Trips, m.Statements = onTheWire(ctx, db, h, method(w))
 		}
 		entrants = append(entrants, entrant{m, h})
 		ms = append(ms, m)
@@ -100,11 +102,15 @@ func allocs(ctx context.Context, h http.Handler, method string) float64 {
 	return float64(after.Mallocs-before.Mallocs) / sample
 }
 
-// trips returns how often a request waits for the server, as counted on the wire.
-func trips(ctx context.Context, db *database, h http.Handler, method string) float64 {
+// onTheWire returns how often a request waits for the server, and how many statements that
+// runs.
+func onTheWire(ctx context.Context, db *database, h http.Handler, method string) (trips, statements float64) {
 	db.proxy.ResetCounts()
 	for range sample {
 		send(ctx, h, method)
 	}
-	return float64(db.proxy.Flushes()) / sample
+	for _, typ := range db.runs {
+		statements += float64(db.proxy.Count(faultproxy.Up, typ))
+	}
+	return float64(db.proxy.Flushes()) / sample, statements / sample
 }

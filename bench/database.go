@@ -10,6 +10,7 @@ import (
 // database is a server with the accounts in it.
 type database struct {
 	proxy *faultproxy.Proxy // in front of it; nil for SQLite, which has no network
+	runs  []byte            // the types of messages that run a statement
 	stop  func() error
 
 	// dsn leads to it directly or, far, through the proxy.

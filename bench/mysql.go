@@ -20,7 +20,7 @@ func mariadb(ctx context.Context) (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &database{stop: server.Close}
+	db := &database{stop: server.Close, runs: []byte{mysqlproxy.ComQuery, mysqlproxy.ComStmtExecute}}
 	if _, err := server.CreateDatabase(ctx, "bench"); err != nil {
 		return db, err
 	}

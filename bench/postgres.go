@@ -70,7 +70,7 @@ func postgres(ctx context.Context) (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &database{stop: server.Close}
+	db := &database{stop: server.Close, runs: []byte("QE")} // Query, Execute
 	for _, q := range []string{
 		`create table account (id int primary key, n int not null) with (fillfactor = 50)`,
 		`insert into account select i, 0 from generate_series(1, 10000) i`,

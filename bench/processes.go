@@ -31,7 +31,7 @@ func fromProcesses(ctx context.Context, b brand, db *database, w work, p plan) (
 	var ms []*measurement
 	for _, v := range variants {
 		if v.skips == nil || !v.skips(w) {
-			ms = append(ms, &measurement{Database: b.name, Work: w.name, Distance: twoProcesses, Variant: v.name, Trips: -1})
+			ms = append(ms, &measurement{Database: b.name, Work: w.name, Distance: twoProcesses, Variant: v.name, Trips: -1, Statements: -1})
 		}
 	}
 	for range p.rounds {

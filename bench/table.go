@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"strings"
 	"text/tabwriter"
 )
 
@@ -43,20 +42,24 @@ func printTables(w io.Writer, ms []*measurement) {
 		}
 		fmt.Fprintf(w, "\n%s, %s, %s\n", g[0].Database, g[0].Work, g[0].Distance)
 		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-		fmt.Fprintf(tw, "\treq/s\tof %s\tp50\tp99\tfailed\tallocs\tround trips\t\n", base.Variant)
+		fmt.Fprintf(tw, "\treq/s\tof %s\tp50\tp99\tfailed\tallocs\tround trips\tstatements\t\n", base.Variant)
 		for _, m := range g {
-			trips := "-"
-			if m.Trips >= 0 {
-				trips = fmt.Sprintf("%.2f", m.Trips)
-			}
-			fmt.Fprintf(tw, "%s\t%.0f\t%s\t%.2f ms\t%.2f ms\t%.2f%%\t%.0f\t%s\t\n", m.Variant,
+			fmt.Fprintf(tw, "%s\t%.0f\t%s\t%.2f ms\t%.2f ms\t%.2f%%\t%.0f\t%s\t%s\t\n", m.Variant,
 				median(m, result.rate), ratio(m, base),
 				median(m, func(r result) float64 { return r.P50.Seconds() * 1000 }),
 				median(m, func(r result) float64 { return r.P99.Seconds() * 1000 }),
-				median(m, result.failedShare), m.Allocs, trips)
+				median(m, result.failedShare), m.Allocs, counted(m.Trips), counted(m.Statements))
 		}
 		_ = tw.Flush() // to a file or a terminal
 	}
+}
+
+// counted writes what was counted, where it could be.
+func counted(n float64) string {
+	if n < 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", n)
 }
 
 // failedShare is what was given up, in percent.
@@ -103,11 +106,7 @@ func printBars(w io.Writer, ms []*measurement) {
 				continue
 			}
 			got := ratio(m, base)
-			verdict := "ok"
-			if got.Mid < want {
-				verdict = strings.ToUpper("missed")
-			}
-			fmt.Fprintf(tw, "%s, %s, %s\t%s / %s\t%v\t>= %.2f\t%s\n", b.database, b.work, g[0].Distance, b.variant, b.against, got, want, verdict)
+			fmt.Fprintf(tw, "%s, %s, %s\t%s / %s\t%v\t>= %.2f\t%s\n", b.database, b.work, g[0].Distance, b.variant, b.against, got, want, verdict(got.Mid >= want))
 		}
 		if m, loop := find(g, "Reprise"), find(g, "loop with jitter"); m != nil && loop != nil {
 			printWaits(tw, m, loop)
@@ -116,15 +115,16 @@ func printBars(w io.Writer, ms []*measurement) {
 	_ = tw.Flush()
 }
 
+func verdict(ok bool) string {
+	if ok {
+		return "ok"
+	}
+	return "MISSED"
+}
+
 // printWaits writes whether somebody gave up, and had to wait for longer than with a loop
 // that gives up.
 func printWaits(w io.Writer, m, loop *measurement) {
-	verdict := func(ok bool) string {
-		if ok {
-			return "ok"
-		}
-		return "MISSED"
-	}
 	where := fmt.Sprintf("%s, %s, %s", m.Database, m.Work, m.Distance)
 	longest := ratioOf(m, loop, func(r result) float64 { return r.P99.Seconds() })
 	fmt.Fprintf(w, "%s\tReprise / loop with jitter, p99\t%v\t<= 1.00\t%s\n", where, longest, verdict(longest.Mid <= 1))
